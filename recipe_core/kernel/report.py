@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from recipe_core.kernel.nouns import Finding, Verdict
+from recipe_core.kernel.plain import plain
 
 SCHEMA = 1
 
@@ -26,13 +27,14 @@ class Report:
 
     def to_json(self) -> dict[str, Any]:
         """The JSON report of the contract (schema 1), without subjects and charts."""
-        return {
+        document: dict[str, Any] = plain({
             "schema": SCHEMA,
             "dataset": dict(self.dataset),
             "checks": [_row(f) for f in self.findings],
             "versions": dict(self.versions),
             "created": self.created,
-        }
+        })  # fmt: skip
+        return document
 
     def worst(self) -> Verdict:
         """The worst verdict among the findings: error, fail, warn, pass, skipped."""

@@ -1,0 +1,323 @@
+"""What is in the files? The one pass over a data set: measure what is new, keep what is known.
+
+    plan      which files have no row for their (size, mtime) yet
+    measure   chunks of them go to the engine; results land as shards
+    merge     one table, a row per sample in the data set's order
+
+The table does not depend on the engine, the number of workers, or how often the scan was killed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from recipe_core.execution.executor import Done, Executor, Job
+from recipe_core.images.columns import PASS_FIELDS, PASS_VERSION
+from recipe_core.images.look import FileRef, Look, look, lost
+from recipe_core.kernel.nouns import Dataset
+from recipe_core.kernel.progress import Progress
+from recipe_core.store.shards import ShardWriter, clear_shards, read_shards
+from recipe_core.store.thumbnails import PackReader, PackWriter, pack_path, rewritten, worth_rewriting
+from recipe_core.store.workspace import Workspace, read_table, writing
+
+CHUNK = 64
+"""Files per chunk: enough to compute in blocks, few enough that a crash costs little."""
+SECONDS_PER_FILE = 30.0
+"""A 100-megapixel TIFF takes a few seconds; what takes longer than this hangs."""
+ASK_AGAIN = ("missing", "unreadable")
+"""Errors of the moment: such a file is opened again by the next scan though it has not changed."""
+
+MEASURED = pa.schema([
+    ("mtime_ns", pa.int64()), *PASS_FIELDS, ("thumb_offset", pa.int64()), ("thumb_length", pa.int64()),
+])  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What a pass has brought.
+
+    samples   the data set's columns, then MEASURED, one row per sample
+    pack      the number of the thumbnail pack that the offsets refer to
+    n_opened  files opened by this scan (0 when nothing has changed)
+    n_kept    files known from earlier scans
+    """
+
+    samples: pa.Table
+    pack: int
+    n_opened: int
+    n_kept: int
+
+
+def survey(
+    dataset: Dataset, workspace: Workspace, executor: Executor, progress: Progress
+) -> Survey:
+    """Measures every file of the data set that is not known yet.
+
+    Raises WorkspaceError when results cannot be stored, Cancelled (or KeyboardInterrupt) when it is
+    stopped; what was measured until then is kept and the next call goes on from there.
+    """
+    files = _files_of(dataset, progress)
+    pack = _pack_number(workspace)
+    known = _known_rows(workspace, dataset.root, pack)
+    place = _places(files, known)
+    todo = np.flatnonzero(place < 0)
+    with writing(workspace):
+        _measure(files, todo, workspace, pack, executor, progress)
+        if len(todo):
+            known = _known_rows(workspace, dataset.root, pack)
+            place = _places(files, known, trust_all=True)
+        measured = known.select(MEASURED.names).take(pa.array(place[files.of_sample]))
+        samples = _joined(dataset.samples, measured)
+        samples, pack = _without_leavings(samples, workspace, pack)
+    return Survey(samples, pack, len(todo), len(files.keys) - len(todo))
+
+
+# -- plan ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Files:
+    """The distinct files (or embedded pictures) behind the samples.
+
+    keys       (m,) binary: file name bytes, and the member where there is one
+    of_sample  (n,) which of them each sample is
+    sizes, mtimes  (m,) from stat, -1 where there is no such file
+    """
+
+    root: bytes
+    keys: pa.Array
+    names: pa.Array
+    members: pa.Array
+    of_sample: npt.NDArray[np.int64]
+    sizes: npt.NDArray[np.int64]
+    mtimes: npt.NDArray[np.int64]
+
+    def ref(self, i: int) -> FileRef:
+        return FileRef(i, os.path.join(self.root, self.names[i].as_py()), self.members[i].as_py())
+
+
+def _files_of(dataset: Dataset, progress: Progress) -> _Files:
+    names = _file_names(dataset.samples)
+    encoded = _keys(names, dataset.samples["member"]).combine_chunks().dictionary_encode()
+    if isinstance(encoded, pa.ChunkedArray):
+        encoded = encoded.chunk(0) if encoded.num_chunks else pa.array([], pa.binary()).dictionary_encode()
+    of_sample = encoded.indices.to_numpy().astype(np.int64)
+    m = len(encoded.dictionary)
+    first = np.full(m, len(of_sample), dtype=np.int64)
+    np.minimum.at(first, of_sample, np.arange(len(of_sample)))
+    names = names.take(pa.array(first)).combine_chunks()
+    members = dataset.samples["member"].take(pa.array(first)).combine_chunks()
+    root = os.fsencode(dataset.root)
+    sizes, mtimes = _stat(root, names, progress)
+    return _Files(root, encoded.dictionary, names, members, of_sample, sizes, mtimes)
+
+
+def _file_names(samples: pa.Table) -> pa.ChunkedArray:
+    """File name bytes below the root; `path` stands in where `file` is null (nouns.py)."""
+    return pc.coalesce(samples["file"], pc.cast(samples["path"], pa.binary()))
+
+
+def _keys(names: pa.ChunkedArray, members: pa.ChunkedArray) -> pa.ChunkedArray:
+    """One binary key per file; a member's number follows a NUL, which no file name can hold."""
+    number = pc.cast(pc.cast(members, pa.string()), pa.binary())
+    tail = pc.binary_join_element_wise(pa.scalar(b"\0"), number, pa.scalar(b""))
+    return pc.binary_join_element_wise(names, pc.coalesce(tail, pa.scalar(b"")), pa.scalar(b""))
+
+
+def _stat(root: bytes, names: pa.Array, progress: Progress) -> tuple[npt.NDArray[np.int64], ...]:
+    n = len(names)
+    sizes, mtimes = np.full(n, -1, dtype=np.int64), np.full(n, -1, dtype=np.int64)
+    prefix = os.path.join(root, b"")
+    last, seen = None, (-1, -1)
+    for i, name in enumerate(names.to_pylist()):
+        if i % 20_000 == 0:
+            progress("looking for changes", i, n)
+        if name != last:
+            last, seen = name, _size_and_mtime(os.path.join(prefix, name))
+        sizes[i], mtimes[i] = seen
+    return sizes, mtimes
+
+
+def _size_and_mtime(path: bytes) -> tuple[int, int]:
+    try:
+        s = os.stat(path)
+    except (OSError, ValueError):
+        return -1, -1
+    return s.st_size, s.st_mtime_ns
+
+
+# -- what earlier scans know -------------------------------------------------------------------
+
+
+def _known_rows(workspace: Workspace, root: Path, pack: int) -> pa.Table:
+    """Rows of the results in force and of finished shards, the newest last, with their `key`."""
+    pieces = [p for p in (_from_results(workspace, root), _from_shards(workspace, root)) if p]
+    wanted = pa.schema([("key", pa.binary()), *MEASURED])
+    if not pieces:
+        return wanted.empty_table()
+    rows = pa.concat_tables([p.select(wanted.names).cast(wanted) for p in pieces])
+    end = pc.add(rows["thumb_offset"], rows["thumb_length"]).to_numpy()
+    path = pack_path(workspace.path, pack)
+    size = path.stat().st_size if path.exists() else 0
+    return rows.filter(pa.array(end <= size)) if (end > size).any() else rows
+
+
+def _from_results(workspace: Workspace, root: Path) -> pa.Table | None:
+    folder = workspace.current()
+    if folder is None or not (folder / "samples.parquet").exists():
+        return None
+    rows = read_table(folder / "samples.parquet")
+    if rows.schema.metadata.get(b"recipe.pass") != _stamp(root):
+        return None
+    return rows.append_column("key", _keys(_file_names(rows), rows["member"]))
+
+
+def _from_shards(workspace: Workspace, root: Path) -> pa.Table | None:
+    return read_shards(_shard_folder(workspace, root))
+
+
+def _shard_folder(workspace: Workspace, root: Path) -> Path:
+    return workspace.shards / _stamp(root).decode()
+
+
+def _stamp(root: Path) -> bytes:
+    """Rows measured under another root or by another version of the pass are not reused."""
+    digest = hashlib.blake2b(os.fsencode(root), digest_size=8).hexdigest()
+    return f"pass{PASS_VERSION}-{digest}".encode()
+
+
+def _pack_number(workspace: Workspace) -> int:
+    numbers = [int(p.stem.split("-")[1]) for p in workspace.path.glob("thumbs-[0-9]*.pack")]
+    folder = workspace.current()
+    if folder is not None and (folder / "samples.parquet").exists():
+        stored = pq.read_schema(folder / "samples.parquet").metadata or {}
+        return int(stored.get(b"recipe.pack", b"0"))
+    return max(numbers, default=0)
+
+
+def _places(files: _Files, known: pa.Table, trust_all: bool = False) -> npt.NDArray[np.int64]:
+    """(m,) the row of `known` that still describes each file, -1 where it must be opened."""
+    if not known.num_rows:
+        return np.full(len(files.keys), -1, dtype=np.int64)
+    from_end = known.num_rows - 1
+    backwards = known["key"].combine_chunks()[::-1]
+    found = pc.fill_null(pc.index_in(files.keys, value_set=backwards), -1)
+    place = np.asarray(found.to_numpy(zero_copy_only=False), dtype=np.int64)
+    place = np.where(place >= 0, from_end - place, -1)
+    if trust_all:
+        return place
+    same = known["mtime_ns"].to_numpy()[place] == files.mtimes
+    if files.members.null_count == len(files.members):
+        sizes = pc.fill_null(known["file_size"], -1).to_numpy()
+        same &= sizes[place] == files.sizes
+    again = np.isin(known["error"].to_numpy(zero_copy_only=False), ASK_AGAIN)[place]
+    return np.where((place >= 0) & same & ~again, place, -1)
+
+
+# -- measure -----------------------------------------------------------------------------------
+
+
+def _measure(
+    files: _Files, todo: npt.NDArray[np.int64], workspace: Workspace, pack: int,
+    executor: Executor, progress: Progress,
+) -> None:  # fmt: skip
+    if not len(todo):
+        return
+    writer = PackWriter(pack_path(workspace.path, pack))
+    shards = ShardWriter(_shard_folder(workspace, Path(os.fsdecode(files.root))), writer)
+    total, done = len(files.keys), len(files.keys) - len(todo)
+    progress("reading images", done, total)
+    try:
+        with contextlib.closing(_looked(files, todo, executor)) as results:
+            for result in results:
+                shards.add(_with_keys(result.table, files), result.thumbnails)
+                done += result.table.num_rows
+                progress("reading images", done, total)
+    finally:
+        shards.land()
+        writer.close()
+
+
+def _looked(
+    files: _Files, todo: npt.NDArray[np.int64], executor: Executor
+) -> Iterator[Look]:
+    job: Job[FileRef, Look] = Job(look, SECONDS_PER_FILE)
+    with contextlib.closing(executor.map(job, _chunks(files, todo))) as outcomes:  # type: ignore[type-var]
+        for outcome in outcomes:
+            yield _result(outcome)
+
+
+def _result(outcome: Done[FileRef, Look]) -> Look:
+    if outcome.result is not None:
+        return outcome.result
+    error = "timeout" if outcome.failure == "timeout" else "crashed"
+    return lost(outcome.items[0], error, outcome.detail)
+
+
+def _chunks(files: _Files, todo: npt.NDArray[np.int64]) -> Iterator[Sequence[FileRef]]:
+    for start in range(0, len(todo), CHUNK):
+        yield [files.ref(int(i)) for i in todo[start : start + CHUNK]]
+
+
+def _with_keys(table: pa.Table, files: _Files) -> pa.Table:
+    rows = table["row"].to_numpy()
+    return (
+        table.drop_columns(["row"])
+        .append_column("key", files.keys.take(pa.array(rows)))
+        .append_column("mtime_ns", pa.array(files.mtimes[rows]))
+    )
+
+
+# -- merge -------------------------------------------------------------------------------------
+
+
+def _joined(samples: pa.Table, measured: pa.Table) -> pa.Table:
+    for name in measured.column_names:
+        samples = samples.append_column(measured.schema.field(name), measured[name])
+    return samples
+
+
+def _without_leavings(
+    samples: pa.Table, workspace: Workspace, pack: int
+) -> tuple[pa.Table, int]:
+    """The table and its pack's number; the pack is written anew where it is mostly leavings."""
+    offsets = samples["thumb_offset"].to_numpy()
+    lengths = samples["thumb_length"].to_numpy()
+    old = pack_path(workspace.path, pack)
+    if not worth_rewriting(old, lengths):
+        return samples, pack
+    moved = rewritten(old, pack_path(workspace.path, pack + 1), offsets, lengths)
+    i = samples.column_names.index("thumb_offset")
+    return samples.set_column(i, "thumb_offset", pa.array(moved)), pack + 1
+
+
+def stamped(result: Survey, root: Path) -> pa.Table:
+    """The sample table with what the next scan needs to know it by."""
+    metadata = {b"recipe.pass": _stamp(root), b"recipe.pack": str(result.pack).encode()}
+    return result.samples.replace_schema_metadata(metadata)
+
+
+def forget_leavings(workspace: Workspace, pack: int) -> None:
+    """Drops shards and old packs; called when the results that replace them are in force."""
+    clear_shards(workspace.shards)
+    for path in workspace.path.glob("thumbs-[0-9]*.pack"):
+        if path != pack_path(workspace.path, pack):
+            path.unlink(missing_ok=True)
+
+
+def thumbnails_of(workspace: Workspace, samples: pa.Table) -> PackReader | None:
+    """The thumbnails of a stored sample table."""
+    path = pack_path(workspace.path, int((samples.schema.metadata or {}).get(b"recipe.pack", b"0")))
+    return PackReader(path) if path.exists() else None
+
