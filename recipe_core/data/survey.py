@@ -28,7 +28,13 @@ from recipe_core.images.look import FileRef, Look, look, lost
 from recipe_core.kernel.nouns import Dataset
 from recipe_core.kernel.progress import Progress
 from recipe_core.store.shards import ShardWriter, clear_shards, read_shards
-from recipe_core.store.thumbnails import PackReader, PackWriter, pack_path, rewritten, worth_rewriting
+from recipe_core.store.thumbnails import (
+    PackReader,
+    PackWriter,
+    pack_path,
+    rewritten,
+    worth_rewriting,
+)
 from recipe_core.store.workspace import Workspace, read_table, writing
 
 CHUNK = 64
@@ -111,7 +117,11 @@ def _files_of(dataset: Dataset, progress: Progress) -> _Files:
     names = _file_names(dataset.samples)
     encoded = _keys(names, dataset.samples["member"]).combine_chunks().dictionary_encode()
     if isinstance(encoded, pa.ChunkedArray):
-        encoded = encoded.chunk(0) if encoded.num_chunks else pa.array([], pa.binary()).dictionary_encode()
+        encoded = (
+            encoded.chunk(0)
+            if encoded.num_chunks
+            else pa.array([], pa.binary()).dictionary_encode()
+        )
     of_sample = encoded.indices.to_numpy().astype(np.int64)
     m = len(encoded.dictionary)
     first = np.full(m, len(of_sample), dtype=np.int64)
@@ -249,9 +259,7 @@ def _measure(
         writer.close()
 
 
-def _looked(
-    files: _Files, todo: npt.NDArray[np.int64], executor: Executor
-) -> Iterator[Look]:
+def _looked(files: _Files, todo: npt.NDArray[np.int64], executor: Executor) -> Iterator[Look]:
     job: Job[FileRef, Look] = Job(look, SECONDS_PER_FILE)
     with contextlib.closing(executor.map(job, _chunks(files, todo))) as outcomes:  # type: ignore[type-var]
         for outcome in outcomes:
@@ -288,9 +296,7 @@ def _joined(samples: pa.Table, measured: pa.Table) -> pa.Table:
     return samples
 
 
-def _without_leavings(
-    samples: pa.Table, workspace: Workspace, pack: int
-) -> tuple[pa.Table, int]:
+def _without_leavings(samples: pa.Table, workspace: Workspace, pack: int) -> tuple[pa.Table, int]:
     """The table and its pack's number; the pack is written anew where it is mostly leavings."""
     offsets = samples["thumb_offset"].to_numpy()
     lengths = samples["thumb_length"].to_numpy()
@@ -320,4 +326,3 @@ def thumbnails_of(workspace: Workspace, samples: pa.Table) -> PackReader | None:
     """The thumbnails of a stored sample table."""
     path = pack_path(workspace.path, int((samples.schema.metadata or {}).get(b"recipe.pack", b"0")))
     return PackReader(path) if path.exists() else None
-

@@ -1,0 +1,146 @@
+"""What can a browser fetch beside Streamlit's own pages?
+
+    /api/window/KEY?start=N        names and thumbnails of rows N … N + 127 of a view, in one piece
+    /api/thumbnail/TOKEN/ROW       one thumbnail (JPEG)
+    /api/original/TOKEN/ROW        the sample's own bytes, where a browser can show them safely
+    /api/report/TOKEN              the HTML report, shut off from the app
+
+KEY and TOKEN cannot be guessed and end with the results they were made from. No path from a
+browser reaches the file system: a picture is named by its row number alone.
+"""
+
+from __future__ import annotations
+
+import hmac
+import io
+import json
+import struct
+
+from PIL import Image
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from app import opened
+from app.views import VIEWS
+from recipe_core import recipe
+from recipe_core.kernel.errors import RecipeError
+
+WINDOW = 128
+"""Samples per window: what a large screen shows at once, about 0.5 MB."""
+
+INLINE = {
+    "JPEG": "image/jpeg", "PNG": "image/png", "GIF": "image/gif", "WEBP": "image/webp",
+    "BMP": "image/bmp", "AVIF": "image/avif",
+}  # fmt: skip
+"""Formats that every browser shows and that hold no script (SVG and HTML do)."""
+
+PICTURE = {
+    "Cache-Control": "private, max-age=31536000, immutable",
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+REPORT = {
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    # An origin of its own: whatever a report holds, it cannot reach the app or the network.
+    "Content-Security-Policy": "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
+    "script-src 'unsafe-inline'; font-src data:; frame-ancestors 'self'; sandbox allow-scripts",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+
+async def window(request: Request) -> Response:
+    """One binary answer: length of the header (uint32, little-endian), JSON header, the pictures.
+
+    Header: {"rows": [[row, path, label, error], …], "lengths": [bytes of each picture]}, 0 where
+    there is no thumbnail. 410: the view is gone, ask the page for a new one.
+    """
+    start = request.query_params.get("start", "0")
+    if not start.isascii() or not start.isdigit() or len(start) > 12:
+        return _refused("start must be a row number", 400)
+    body = await run_in_threadpool(window_body, request.path_params["key"], int(start))
+    if body is None:
+        return _refused("this view is gone", 410)
+    # identity: JPEG does not shrink, and Streamlit would gzip it
+    return Response(body, media_type="application/octet-stream",
+                    headers={**PICTURE, "Content-Encoding": "identity"})  # fmt: skip
+
+
+def window_body(key: str, start: int) -> bytes | None:
+    """The bytes of a window, None where there is no such view."""
+    view = VIEWS.get(key)
+    if view is None:
+        return None
+    rows = view[start : start + WINDOW]
+    pictures = [recipe.thumbnail(opened.workspace(), int(row)) or b"" for row in rows]
+    described = [[int(r), *n] for r, n in zip(rows, opened.names().take(rows), strict=True)]
+    header = json.dumps({"rows": described, "lengths": [len(p) for p in pictures]}).encode()
+    return b"".join([struct.pack("<I", len(header)), header, *pictures])
+
+
+async def thumbnail(request: Request) -> Response:
+    """A JPEG; 404 where the picture could not be decoded."""
+    if not _admitted(request):
+        return _refused("these results are gone", 410)
+    found = await run_in_threadpool(
+        recipe.thumbnail, opened.workspace(), request.path_params["row"]
+    )
+    if found is None:
+        return _refused("no picture", 404)
+    return Response(found, media_type="image/jpeg", headers=PICTURE)
+
+
+async def original(request: Request) -> Response:
+    """The file's bytes; 415 where it is no picture that a browser can be trusted with."""
+    if not _admitted(request):
+        return _refused("these results are gone", 410)
+    row = request.path_params["row"]
+    try:
+        found = await run_in_threadpool(recipe.original, opened.workspace(), row)
+    except (OSError, RecipeError):
+        return _refused("the file cannot be read", 404)
+    kind = await run_in_threadpool(inline_type, found)
+    if kind is None:
+        return _refused("not a picture that browsers show", 415)
+    name = f'inline; filename="sample-{row}.{kind.removeprefix("image/")}"'
+    return Response(found, media_type=kind, headers={**PICTURE, "Content-Disposition": name})
+
+
+def inline_type(data: bytes) -> str | None:
+    """The media type that the bytes themselves say, None for anything not in INLINE."""
+    try:
+        with Image.open(io.BytesIO(data), formats=tuple(INLINE)) as picture:
+            return INLINE.get(picture.format or "")
+    except Exception:  # decoders raise many things on hostile bytes; none makes it a picture
+        return None
+
+
+async def report(request: Request) -> Response:
+    """The HTML report for the preview."""
+    if not hmac.compare_digest(request.path_params["token"], opened.token()):
+        return _refused("these results are gone", 410)
+    found = await run_in_threadpool(recipe.report_bytes, opened.workspace(), "html")
+    return Response(found, media_type="text/html", headers=REPORT)
+
+
+def _admitted(request: Request) -> bool:
+    """Whether the token is today's and the row one of the open data set."""
+    right = opened.has_results() and hmac.compare_digest(
+        request.path_params["token"].encode(), opened.token().encode()
+    )
+    return right and 0 <= request.path_params["row"] < len(opened.evidence())
+
+
+def _refused(why: str, status: int) -> Response:
+    return PlainTextResponse(why, status, headers={"Cache-Control": "no-store"})
+
+
+ROUTES = [
+    Route("/api/window/{key}", window),
+    Route("/api/thumbnail/{token}/{row:int}", thumbnail),
+    Route("/api/original/{token}/{row:int}", original),
+    Route("/api/report/{token}", report),
+]

@@ -1,0 +1,73 @@
+"""Which rows does the grid show, in which order?
+
+A view is one vector of row numbers. It is worked out once for a filter and a sort, kept for all
+sessions, and cut into windows; a million rows are 8 MB.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+from app import opened
+
+Rows = npt.NDArray[np.int64]
+MOST_BYTES = 256 * 2**20
+"""What all views together may hold before the one longest unused goes: 32 views of a million."""
+
+
+class Views:
+    """Row vectors by key, the least recently used dropped first; safe between threads."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self.most_bytes = most_bytes
+        self._kept: OrderedDict[str, Rows] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: str) -> Rows | None:
+        """The rows behind a key, None where it was dropped or never was."""
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+            return self._kept.get(key)
+
+    def put(self, key: str, rows: Rows) -> None:
+        """Keep the rows; older views go until all fit, this one stays whatever its size."""
+        with self._lock:
+            self._kept[key] = rows
+            self._kept.move_to_end(key)
+            while len(self._kept) > 1 and self._bytes() > self.most_bytes:
+                self._kept.popitem(last=False)
+
+    def _bytes(self) -> int:
+        return sum(rows.nbytes for rows in self._kept.values())
+
+
+VIEWS = Views(MOST_BYTES)
+
+
+def open_view(parts: tuple[object, ...], rows: Callable[[], Rows]) -> tuple[str, int]:
+    """(key, number of rows) of the view that `parts` describe; `rows` is asked only if it is new.
+
+    The results' state is part of the key: after another scan an old key shows nothing wrong,
+    it shows nothing.
+    """
+    key = opened.key("view", str(opened.workspace()), opened.state(), *parts)
+    kept = VIEWS.get(key)
+    if kept is None:
+        kept = rows()
+        VIEWS.put(key, kept)
+    return key, len(kept)
+
+
+def among(rows: Rows, wanted: Rows, *, worst_first: bool) -> Rows:
+    """(k,) those of `rows` that are in `wanted`, once each: in `wanted`'s order or their own."""
+    if not worst_first:
+        return rows[np.isin(rows, wanted)]
+    _, first = np.unique(wanted, return_index=True)
+    in_order = wanted[np.sort(first)]
+    return in_order[np.isin(in_order, rows)]

@@ -1,0 +1,343 @@
+"""Which 64-bit hashes lie within a few bits of each other, among a million of them?
+
+Pigeonhole: cut the 64 bits into m blocks; two hashes within r bits agree on at least m - r whole
+blocks. So for every choice of m - r blocks, sort by those bits and compare only hashes that agree
+on them (Manku, Jain & Sarma 2007, "Detecting near-duplicates for web crawling"). A pair that
+agrees on more blocks is taken at the first choice only, so nothing is found twice.
+
+The bits are dealt to the blocks by how balanced they are in these very hashes, and m is chosen by
+the cost expected from them: hashes of real pictures are far from uniform, and a block of bits that
+never change would otherwise make every table slow.
+
+Crowds: k hashes around one centre make k² / 2 pairs, and no machine holds those of k = 100,000.
+Above MOST_PAIRS the result is thinned, the same way each time, and says so (`Pairs.complete`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import combinations
+from math import comb
+
+import numpy as np
+import numpy.typing as npt
+
+from recipe_core.kernel.progress import Progress, silent
+
+Hashes = npt.NDArray[np.uint64]
+Indices = npt.NDArray[np.int64]
+
+BITS = 64
+MOST_PAIRS = 20_000_000
+"""Pairs kept before a crowd is thinned: 17 bytes each, so that a million hashes stay below 1 GB."""
+SAMPLED = 256  # hashes whose neighbours are counted to foresee a crowd
+FEW = 32  # neighbours that never make a crowd: n × FEW / 2 is below MOST_PAIRS at a million hashes
+CHUNK = 1 << 18  # candidates compared at once: 2 MB arrays stay in a core's cache
+THREADS = 2  # numpy lets go of the interpreter in sort, gather and popcount
+SORTING, COMPARING = 60e-9, 12e-9  # seconds a hash and a candidate; only their ratio matters
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Pairs of hashes that lie close together, each once, in the order of (a, b).
+
+    a, b       (k,) int64 indices; from `pairs_within` a < b
+    distance   (k,) uint8 differing bits
+    complete   every pair within this many bits is here; less than the radius asked for where a
+               crowd was thinned: of the pairs farther apart, those with a hub are here, and those
+               between hashes that have no hub
+    hubs       (h,) int64 indices of the hubs, empty where nothing was thinned
+    """
+
+    a: Indices
+    b: Indices
+    distance: npt.NDArray[np.uint8]
+    complete: int
+    hubs: Indices
+
+    def __len__(self) -> int:
+        return len(self.a)
+
+
+def collapse(hashes: Hashes) -> tuple[Hashes, Indices, Indices]:
+    """Each different hash once: (unique, representative, inverse).
+
+    `representative[u]` is the first index that has `unique[u]`; `unique[inverse]` is `hashes`.
+    """
+    unique, first, inverse = np.unique(hashes, return_index=True, return_inverse=True)
+    return unique, first.astype(np.int64), inverse.astype(np.int64)
+
+
+def pairs_within(
+    hashes: Hashes, radius: int, progress: Progress = silent, most: int = MOST_PAIRS
+) -> Pairs:
+    """All pairs a < b among (n,) different hashes that differ in at most `radius` bits (0 … 16).
+
+    Exact unless more than about `most` pairs are expected. Then the hash with the most neighbours
+    becomes a hub: it keeps its pair with every neighbour, the neighbours keep only those pairs
+    among themselves and with others that lie within half the radius; and so on with what is left
+    until the rest fits. So no hash of a crowd loses its tie to the crowd's centre.
+
+    Raises ValueError where a hash comes twice: collapse them first.
+    """
+    if len(np.unique(hashes)) < len(hashes):
+        raise ValueError("pairs_within takes different hashes; collapse equal ones first")
+    if radius <= 0 or len(hashes) < 2:
+        return _nothing(radius)
+    alive, stars = _thinned(hashes, radius, most)
+    rest = np.flatnonzero(alive)
+    a, b, d = _search(hashes[rest], len(rest), radius, progress)
+    found = [(rest[a], rest[b], d), *stars]
+    complete = radius
+    if stars:
+        near = pairs_within(hashes, radius // 2, progress, most)
+        found.append((near.a, near.b, near.distance))
+        complete = near.complete
+    hubs = np.array([star[0][0] for star in stars], np.int64)
+    return _together(found, len(hashes), complete, hubs)
+
+
+def pairs_across(
+    left: Hashes, right: Hashes, radius: int, progress: Progress = silent, most: int = MOST_PAIRS
+) -> Pairs:
+    """All pairs (a of left, b of right) that differ in at most `radius` bits (0 … 16).
+
+    Each side holds different hashes. Where more than about `most` pairs are expected, the radius
+    is lowered until they fit, and `complete` is the radius used; there are no hubs here.
+    """
+    if not len(left) or not len(right):
+        return _nothing(radius)
+    counts = np.zeros(radius + 1)
+    sample = _spread(right, SAMPLED)
+    for one in sample:
+        near = _distance(left, one)
+        counts += np.bincount(near[near <= radius], minlength=radius + 1)
+    expected = np.cumsum(counts) * (len(right) / len(sample))
+    fitting = np.flatnonzero(expected <= most)
+    reached = int(fitting[-1]) if len(fitting) else 0
+    pool = np.concatenate([left, right])
+    a, b, d = _search(pool, len(left), reached, progress)
+    found = [(a, b - len(left), d)]
+    return _together(found, max(len(left), len(right)), reached, np.empty(0, np.int64))
+
+
+def _nothing(radius: int) -> Pairs:
+    none = np.empty(0, np.int64)
+    return Pairs(none, none, np.empty(0, np.uint8), radius, none)
+
+
+def _together(
+    found: Sequence[tuple[Indices, Indices, npt.NDArray[np.uint8]]], n: int, complete: int,
+    hubs: Indices,
+) -> Pairs:  # fmt: skip
+    a = np.concatenate([f[0] for f in found])
+    b = np.concatenate([f[1] for f in found])
+    d = np.concatenate([f[2] for f in found])
+    if len(found) > 1:
+        a, b = np.minimum(a, b), np.maximum(a, b)
+        _, first = np.unique(a * n + b, return_index=True)
+    else:
+        first = np.argsort(a * n + b)
+    return Pairs(a[first], b[first], d[first], complete, hubs)
+
+
+def _distance(hashes: Hashes, one: np.uint64) -> npt.NDArray[np.uint8]:
+    return np.bitwise_count(hashes ^ one)
+
+
+def _spread(hashes: Hashes, k: int) -> Hashes:
+    return hashes[np.linspace(0, len(hashes) - 1, min(k, len(hashes))).astype(np.int64)]
+
+
+def _thinned(
+    hashes: Hashes, radius: int, most: int
+) -> tuple[npt.NDArray[np.bool_], list[tuple[Indices, Indices, npt.NDArray[np.uint8]]]]:
+    """Which hashes are searched in full, and the stars (hub, neighbours, distances) of the others."""
+    alive = np.ones(len(hashes), np.bool_)
+    sample = _spread(hashes, SAMPLED)
+    degree = np.array([np.count_nonzero(_distance(hashes, s) <= radius) - 1 for s in sample])
+    stars = []
+    while degree.sum() / len(sample) * len(hashes) / 2 > most and degree.max() > FEW:
+        hub = _centre(hashes, alive, sample[degree.argmax()], radius)
+        d = _distance(hashes, hashes[hub])
+        ball = np.flatnonzero(alive & (d <= radius))
+        alive[ball] = False
+        members = ball[ball != hub]
+        stars.append((np.full(len(members), hub), members, d[members]))
+        # An emptied ball takes its pairs along: those of sampled hashes in it, and those with it.
+        gone = hashes[ball]
+        inside = np.isin(sample, gone)
+        degree[inside] = 0
+        for i in np.flatnonzero(~inside & (degree > 0)):
+            degree[i] -= np.count_nonzero(_distance(gone, sample[i]) <= radius)
+    return alive, stars
+
+
+def _centre(hashes: Hashes, alive: npt.NDArray[np.bool_], seed: np.uint64, radius: int) -> int:
+    """The hash nearest to the majority, bit by bit, of those around `seed`: the crowd's middle."""
+    ball = np.flatnonzero(alive & (_distance(hashes, seed) <= radius))
+    share = _bits(_spread(hashes[ball], 1 << 16)).mean(axis=0)
+    majority = np.uint64(sum(1 << i for i in np.flatnonzero(share > 0.5)))
+    middle = ball[_distance(hashes[ball], majority).argmin()]
+    around = np.count_nonzero(alive & (_distance(hashes, hashes[middle]) <= radius))
+    return int(middle if around >= len(ball) else np.flatnonzero(hashes == seed)[0])
+
+
+def _bits(hashes: Hashes) -> npt.NDArray[np.uint8]:
+    """(n, 64) uint8 of 0 and 1, column i the bit of value 2 ** i."""
+    as_bytes = hashes.astype("<u8").view(np.uint8).reshape(-1, 8)
+    return np.unpackbits(as_bytes, axis=1, bitorder="little")
+
+
+def _search(
+    pool: Hashes, n_left: int, radius: int, progress: Progress
+) -> tuple[Indices, Indices, npt.NDArray[np.uint8]]:
+    """Pairs within the radius: among all of `pool`, or its first n_left against the others."""
+    permuted, widths = _dealt(pool, n_left, radius)
+    choices = list(combinations(range(len(widths)), len(widths) - radius))
+    found = []
+    with ThreadPoolExecutor(THREADS) as threads:
+        tasks = [threads.submit(_one_table, permuted, widths, c, n_left, radius) for c in choices]
+        try:
+            for done, task in enumerate(tasks):
+                progress("comparing hashes", done, len(tasks))
+                found.append(task.result())
+        finally:
+            for task in tasks:
+                task.cancel()
+    progress("comparing hashes", len(tasks), len(tasks))
+    a, b, d = (np.concatenate([f[i] for f in found]) for i in range(3))
+    return a.astype(np.int64), b.astype(np.int64), d
+
+
+def _dealt(pool: Hashes, n_left: int, radius: int) -> tuple[Hashes, list[int]]:
+    """The hashes with their bits reordered so that good blocks lie side by side, and their widths.
+
+    Block 0 holds the lowest bits. Reordering the bits of all hashes alike keeps every distance.
+    """
+    sample = _spread(pool, 1 << 15)
+    bits = _bits(sample)
+    balance = np.abs(bits.mean(axis=0) - 0.5)
+    order = np.argsort(balance, kind="stable")  # the most telling bit first
+    n_right = len(pool) - n_left
+    total = n_left * n_right if n_right else n_left * (n_left - 1) / 2
+    plans = []
+    for m in range(max(radius, 1), min(radius + 5, BITS)):
+        blocks = [order[i::m] for i in range(m)]
+        cost = _cost(bits, blocks, radius, len(pool), total)
+        plans.append((cost, m, blocks))
+    _, _, blocks = min(plans, key=lambda plan: plan[:2])
+    return _reordered(pool, np.concatenate(blocks)), [len(b) for b in blocks]
+
+
+def _cost(
+    bits: npt.NDArray[np.uint8], blocks: Sequence[Indices], radius: int, n: int, total: float
+) -> float:
+    """Seconds expected for these blocks, as if they were independent of each other."""
+    agree = [_collision(bits[:, block]) for block in blocks]
+    chosen = len(blocks) - radius
+    candidates = sum(float(np.prod(c)) for c in combinations(agree, chosen)) * total
+    return comb(len(blocks), chosen) * n * SORTING + candidates * COMPARING
+
+
+def _collision(bits: npt.NDArray[np.uint8]) -> float:
+    """How likely two of the sampled hashes agree on all these bits."""
+    packed = np.packbits(bits, axis=1)
+    whole = np.zeros((len(packed), 8), np.uint8)
+    whole[:, : packed.shape[1]] = packed
+    counts = np.unique(whole.view(np.uint64), return_counts=True)[1].astype(np.float64)
+    n = float(len(bits))
+    return float((counts * (counts - 1)).sum() + 1) / (n * max(n - 1, 1))
+
+
+def _reordered(hashes: Hashes, order: Indices) -> Hashes:
+    result = np.zeros_like(hashes)
+    for to, where in enumerate(order):
+        result |= ((hashes >> np.uint64(where)) & np.uint64(1)) << np.uint64(to)
+    return result
+
+
+def _one_table(
+    hashes: Hashes, widths: Sequence[int], chosen: Sequence[int], n_left: int, radius: int
+) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32], npt.NDArray[np.uint8]]:
+    """The pairs that agree on the chosen blocks and on no choice of blocks before this one."""
+    key = _key(hashes, widths, chosen)
+    # Sorting key and index as one number is several times faster than argsort; bits of the key
+    # beyond 32 fall off at the top, which only lets more candidates through.
+    key <<= np.uint64(32)
+    key |= np.arange(len(hashes), dtype=np.uint64)
+    key.sort()
+    index = (key & np.uint64(0xFFFFFFFF)).astype(np.uint32)
+    key >>= np.uint64(32)
+    first, count = _partners(key, index, n_left, len(hashes))
+    ordered = hashes[index]
+    earlier = [_mask(widths, b) for b in range(max(chosen, default=0)) if b not in chosen]
+    kept = []
+    for p, q, d in _close(ordered, first, count, radius):
+        fresh = np.ones(len(p), np.bool_)
+        differ = ordered[p] ^ ordered[q]
+        for mask in earlier:
+            fresh &= (differ & mask) != 0
+        kept.append((index[p[fresh]], index[q[fresh]], d[fresh]))
+    a, b, d = (np.concatenate([k[i] for k in kept]) for i in range(3)) if kept else _none()
+    return np.minimum(a, b), np.maximum(a, b), d
+
+
+def _none() -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32], npt.NDArray[np.uint8]]:
+    return np.empty(0, np.uint32), np.empty(0, np.uint32), np.empty(0, np.uint8)
+
+
+def _mask(widths: Sequence[int], block: int) -> np.uint64:
+    return np.uint64(((1 << widths[block]) - 1) << sum(widths[:block]))
+
+
+def _key(hashes: Hashes, widths: Sequence[int], chosen: Sequence[int]) -> Hashes:
+    key = np.zeros_like(hashes)
+    at = 0
+    for block in chosen:
+        part = (hashes & _mask(widths, block)) >> np.uint64(sum(widths[:block]))
+        key |= part << np.uint64(at)
+        at += widths[block]
+    return key
+
+
+def _partners(
+    key: Hashes, index: npt.NDArray[np.uint32], n_left: int, n: int
+) -> tuple[Indices, Indices]:
+    """For each place in the sorted table: the first place to compare it with, and how many."""
+    change = np.flatnonzero(key[1:] != key[:-1]) + 1
+    starts = np.concatenate([[0], change])
+    sizes = np.diff(np.concatenate([starts, [n]]))
+    if n_left == n:  # every hash with those after it in its bucket
+        first = np.arange(1, n + 1)
+        return first, np.repeat(starts + sizes, sizes) - first
+    # Within a bucket the index is ascending, so those of the left side come first.
+    is_left = index < n_left
+    lefts = np.add.reduceat(is_left.astype(np.int64), starts)
+    count = np.repeat(lefts, sizes)
+    count[is_left] = 0
+    return np.repeat(starts, sizes), count
+
+
+def _close(
+    ordered: Hashes, first: Indices, count: Indices, radius: int
+) -> Iterator[tuple[Indices, Indices, npt.NDArray[np.uint8]]]:
+    """(place, other place, distance) of the candidates within the radius, a chunk at a time."""
+    busy = np.flatnonzero(count)
+    first, count = first[busy], count[busy]
+    end = np.cumsum(count)
+    at = 0
+    while at < len(busy):
+        before = int(end[at - 1]) if at else 0
+        to = max(at + 1, int(np.searchsorted(end, before + CHUNK, side="right")))
+        size = count[at:to]
+        begins = end[at:to] - size
+        other = np.arange(before, int(end[to - 1]))
+        other += np.repeat(first[at:to] - begins, size)
+        d = np.bitwise_count(np.repeat(ordered[busy[at:to]], size) ^ ordered[other])
+        hit = np.flatnonzero(d <= radius)
+        place = at + np.searchsorted(end[at:to] - before, hit, side="right")
+        yield busy[place], other[hit], d[hit]
+        at = to

@@ -1,0 +1,557 @@
+"""The front desk: what can one ask of Recipe? The command line, the app and Python all call these.
+
+    from recipe_core import recipe
+    report = recipe.scan("photos/", "photos.recipe")
+    for finding in report.findings:
+        print(finding.verdict, finding.check, finding.summary)
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import importlib.metadata
+import os
+import platform
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from recipe_core.kernel.check import Check, Measure, broken, judged
+from recipe_core.kernel.discovery import checks_in
+from recipe_core.kernel.errors import Cancelled, MissingInput, Misuse, UnknownName
+from recipe_core.kernel.evidence import Evidence, Files
+from recipe_core.kernel.nouns import Dataset, Finding
+from recipe_core.kernel.params import Overrides, Value, merged, read_toml
+from recipe_core.kernel.progress import Progress, silent
+from recipe_core.kernel.report import Report
+from recipe_core.store import results
+from recipe_core.store.query import INTERNAL, SampleQuery
+from recipe_core.store.workspace import Workspace, commit, locked, prepare, writing
+
+T = TypeVar("T")
+STAGES = ("data",)
+"""The recipe's stages that stand so far, in its order."""
+REPORT_KINDS = ("html", "json", "md")
+
+
+# -- checks and their thresholds ----------------------------------------------------------------
+
+
+def checks(stage: str | None = None) -> tuple[Check, ...]:
+    """Every check, or those of one stage. Raises UnknownName for a stage that does not exist."""
+    if stage is not None and stage not in STAGES:
+        raise UnknownName("stage", stage, STAGES)
+    wanted = STAGES if stage is None else (stage,)
+    return tuple(c for s in wanted for c in checks_in(f"recipe_core.{s}.checks"))
+
+
+def chosen(ids: Sequence[str] | None) -> tuple[Check, ...]:
+    """The checks with these ids, all where `ids` is empty. Raises UnknownName."""
+    known = {c.id: c for c in checks()}
+    for check_id in ids or ():
+        if check_id not in known:
+            raise UnknownName("check", check_id, known)
+    return tuple(c for c in known.values() if not ids or c.id in ids)
+
+
+def parameter_types() -> dict[str, type]:
+    """check id -> its Params class."""
+    return {c.id: c.params for c in checks()}
+
+
+def default_workspace() -> Path:
+    """`$RECIPE_WORKSPACE`, else `.recipe` in the current folder."""
+    return Path(os.environ.get("RECIPE_WORKSPACE") or ".recipe")
+
+
+def settings_file(workspace: Path | str) -> Path:
+    """The recipe.toml that holds for a workspace: beside it."""
+    return _open(workspace).path.resolve().parent / "recipe.toml"
+
+
+# -- scanning -----------------------------------------------------------------------------------
+
+
+def scan(
+    source: Path | str,
+    workspace: Path | str | None = None,
+    *,
+    format: str = "auto",
+    workers: int | None = None,
+    engine: str = "local",
+    check_ids: Sequence[str] | None = None,
+    overrides: Overrides | None = None,
+    progress: Progress = silent,
+    wait_s: float = 0.0,
+) -> Report:
+    """Reads the data set, measures what is new, judges, and stores all of it in the workspace.
+
+    source     folder, manifest, COCO or YOLO file; see `recipe_core.images.sources`
+    workers    processes that read files (default: the cores this process may use)
+    overrides  check id -> parameter -> value, above recipe.toml
+    wait_s     seconds to wait for another scan of the same workspace
+
+    Raises Misuse for what cannot be asked, WorkspaceBusy, WorkspaceError when results cannot be
+    stored, and whatever `progress` raises to stop; what was measured by then is kept.
+    """
+    from recipe_core.execution.engines import engine as engine_named
+
+    place = _open(workspace)
+    wanted = chosen(check_ids)
+    layers = _overrides(place, overrides)
+    executor = engine_named(engine, workers)
+    prepare(place)
+    with locked(place, command=f"recipe scan {source}", wait_s=wait_s):
+        evidence = _surveyed(source, format, place, executor, progress)
+        return _judged(place, evidence, wanted, layers, progress)
+
+
+def _surveyed(
+    source: Path | str, format: str, place: Workspace, executor: Any, progress: Progress
+) -> Evidence:
+    """The pass over the files, committed as the workspace's results."""
+    from recipe_core.data import survey
+    from recipe_core.images.boxes import box_columns, pixel_boxes
+    from recipe_core.images.sources.detect import read_dataset
+
+    progress("listing files", 0, 0)
+    dataset = read_dataset(source, format, progress)
+    _refuse_to_replace_decisions(place, dataset)
+    seen = survey.survey(dataset, place, executor, progress)
+    boxes = pixel_boxes(dataset.boxes, seen.samples)
+    samples = survey.stamped(seen, dataset.root)
+    counts = box_columns(boxes, samples)
+    for name in counts.column_names:
+        samples = samples.append_column(name, counts[name])
+    progress("storing results", 0, 0)
+    before = place.current()
+    folder = commit(place, lambda f: results.write_dataset(f, dataset, samples, boxes))
+    del before, folder
+    survey.forget_leavings(place, seen.pack)
+    return Evidence(dataset, samples, boxes)
+
+
+def _refuse_to_replace_decisions(place: Workspace, dataset: Dataset) -> None:
+    """Decisions belong to the samples of one data set: another one needs its own workspace."""
+    if place.current() is None or not place.decisions.exists():
+        return
+    old = results.read_evidence(place).dataset
+    if old.root != dataset.root:
+        raise Misuse(
+            f"{place.path} holds decisions about {old.root}. Scan {dataset.root} into another "
+            "workspace with -w."
+        )
+
+
+def _judged(
+    place: Workspace, evidence: Evidence, wanted: Sequence[Check], layers: Overrides, progress: Progress
+) -> Report:
+    evidence, failed = _with_measures(place, evidence, wanted, progress)
+    findings = []
+    for i, check in enumerate(wanted):
+        progress(f"judging {check.id}", i, len(wanted))
+        findings.append(_finding(check, evidence, failed, layers))
+    report = Report(_described(evidence), tuple(findings), versions(), _now())
+    _store_report(place, report)
+    progress("done", len(wanted), len(wanted))
+    return report
+
+
+def _finding(
+    check: Check, evidence: Evidence, failed: Mapping[str, Finding], layers: Overrides
+) -> Finding:
+    finding = judged(check, evidence, layers.get(check.id, {}))
+    for measure in check.measures:
+        if measure.name in failed:
+            bad = failed[measure.name]
+            return Finding(
+                bad.verdict, bad.summary, bad.next_step, bad.numbers,
+                check=check.id, stage=check.stage, thresholds=finding.thresholds,
+            )  # fmt: skip
+    return finding
+
+
+def _with_measures(
+    place: Workspace, evidence: Evidence, wanted: Sequence[Check], progress: Progress
+) -> tuple[Evidence, dict[str, Finding]]:
+    """Evidence with every whole-table measure the checks need; those that broke, by name."""
+    needed = {m.name: m for c in wanted for m in c.measures}
+    held = files(place, evidence)
+    names = dict(_named_measures(place))
+    tables, failed = dict(evidence.tables), {}
+    for measure in needed.values():
+        progress(f"measuring {measure.name.replace('_', ' ')}", 0, 0)
+        try:
+            file, table = _measured(place, measure, Evidence(
+                evidence.dataset, evidence.samples, evidence.boxes, tables, evidence._cache
+            ), held, progress)  # fmt: skip
+            names[measure.name], tables[measure.name] = file, table
+        except (MissingInput, Cancelled) as e:
+            if isinstance(e, Cancelled):
+                raise
+            failed[measure.name] = Finding("skipped", f"Not judged: {e}.")
+        except OSError:
+            raise
+        except Exception as e:
+            failed[measure.name] = broken(e)
+    folder = place.current()
+    if folder is not None:
+        with writing(place):
+            results.name_measures(place, folder, names)
+    complete = Evidence(evidence.dataset, evidence.samples, evidence.boxes, tables, evidence._cache)
+    return complete, failed
+
+
+def _named_measures(place: Workspace) -> Mapping[str, str]:
+    folder = place.current()
+    path = folder / "tables.json" if folder else None
+    return results._read_json(path) if path is not None and path.exists() else {}
+
+
+def _measured(
+    place: Workspace, measure: Measure, evidence: Evidence, held: Files, progress: Progress
+) -> tuple[str, pa.Table]:
+    file, there = results.stored_measure(place, measure, evidence)
+    if there:
+        return file, results.read_table(place.tables / file)
+    table = measure.function(evidence, held, progress)
+    with writing(place):
+        results.write_measure(place, file, table)
+    return file, table
+
+
+def _store_report(place: Workspace, report: Report) -> None:
+    folder = place.current()
+    if folder is not None:
+        with writing(place):
+            results.write_report(folder, report)
+
+
+# -- judging again ------------------------------------------------------------------------------
+
+
+def check(
+    workspace: Path | str | None = None,
+    *,
+    check_ids: Sequence[str] | None = None,
+    overrides: Overrides | None = None,
+) -> Report:
+    """Judges again from what is stored; opens no image. Checks not asked for keep their finding.
+
+    A check whose measure was never made is skipped, with the reason.
+    """
+    place = _open(workspace)
+    wanted, layers = chosen(check_ids), _overrides(place, overrides)
+    found = evidence(place.path)
+    fresh = {c.id: judged(c, found, layers.get(c.id, {})) for c in wanted}
+    old = {f.check: f for f in (results.read_report(place) or _empty(found)).findings}
+    everything = tuple((old | fresh)[c.id] for c in checks() if c.id in old | fresh)
+    report = Report(_described(found), everything, versions(), _now())
+    _store_report(place, report)
+    return Report(report.dataset, tuple(fresh.values()), report.versions, report.created)
+
+
+def _empty(found: Evidence) -> Report:
+    return Report(_described(found), (), versions(), _now())
+
+
+def judge(
+    workspace: Path | str, check_id: str, overrides: Mapping[str, Value] | None = None
+) -> Finding:
+    """One check's finding under these parameters; stores nothing (for sliders)."""
+    place = _open(workspace)
+    layers = merged(_overrides(place, None), {check_id: dict(overrides or {})})
+    return judged(chosen([check_id])[0], evidence(place.path), layers[check_id])
+
+
+# -- reading results ----------------------------------------------------------------------------
+
+
+def exists(workspace: Path | str | None = None) -> bool:
+    """Whether the workspace holds results of a finished scan."""
+    folder = _open(workspace).current()
+    return folder is not None and (folder / "samples.parquet").exists()
+
+
+def state(workspace: Path | str | None = None) -> str:
+    """A text that changes whenever the results change: a key for caches."""
+    return _open(workspace).state()
+
+
+def evidence(workspace: Path | str | None = None) -> Evidence:
+    """Everything measured, kept in this process while the results stay the same."""
+    place = _open(workspace)
+    return _kept(place, "evidence", lambda: results.read_evidence(place), place.current())
+
+
+def last_report(workspace: Path | str | None = None) -> Report | None:
+    """The findings of the last scan or check; None where there are none."""
+    place = _open(workspace)
+    return _kept(place, "report", lambda: results.read_report(place), place.state())
+
+
+def rows(
+    workspace: Path | str | None = None,
+    where: str = "",
+    sort: str = "",
+    *,
+    descending: bool = False,
+    limit: int | None = None,
+) -> npt.NDArray[np.int64]:
+    """Row numbers that satisfy a SQL expression, sorted by a column. Raises Misuse."""
+    return _query(_open(workspace)).rows(where, sort, descending=descending, limit=limit)
+
+
+def samples(
+    workspace: Path | str | None = None,
+    where: str = "",
+    sort: str = "",
+    *,
+    descending: bool = False,
+    limit: int | None = None,
+) -> pa.Table:
+    """The sample table with every measured column (hashes as hexadecimal text)."""
+    place = _open(workspace)
+    wanted = _query(place).rows(where, sort, descending=descending, limit=limit)
+    return shown(_with_findings(place)).take(pa.array(wanted))
+
+
+def shown(table: pa.Table) -> pa.Table:
+    """The columns that people and scripts see; perceptual hashes as 16 hexadecimal digits."""
+    table = table.select([c for c in table.column_names if c not in INTERNAL])
+    for name in ("phash", "dhash"):
+        if name in table.column_names:
+            texts = [None if v is None else f"{v:016x}" for v in table[name].to_pylist()]
+            i = table.column_names.index(name)
+            table = table.set_column(i, name, pa.array(texts, pa.string()))
+    return table
+
+
+def findings_table(
+    workspace: Path | str | None = None, check_ids: Sequence[str] | None = None
+) -> pa.Table:
+    """One row per subject: check, verdict, sample_id, path, split, label, group, score, detail."""
+    place = _open(workspace)
+    wanted = {c.id for c in chosen(check_ids)}
+    report = last_report(place.path)
+    if report is None:
+        raise Misuse(f"{place.path} holds no findings yet. Run: recipe scan SOURCE -w {place.path}")
+    found = evidence(place.path)
+    pieces = [_subject_rows(f, found) for f in report.findings if f.check in wanted]
+    return pa.concat_tables(pieces) if pieces else _FINDING_FIELDS.empty_table()
+
+
+_FINDING_FIELDS = pa.schema([
+    ("check", pa.string()), ("verdict", pa.string()), ("sample_id", pa.string()),
+    ("path", pa.string()), ("split", pa.string()), ("label", pa.string()), ("group", pa.int64()),
+    ("score", pa.float32()), ("detail", pa.string()),
+])  # fmt: skip
+
+
+def _subject_rows(f: Finding, found: Evidence) -> pa.Table:
+    s = f.subjects
+    named = found.samples.select(["sample_id", "path", "split", "label"]).take(pa.array(s.rows))
+    groups = pa.nulls(len(s), pa.int64()) if s.groups is None else pa.array(s.groups, pa.int64())
+    columns = {
+        "check": pa.array([f.check] * len(s), pa.string()),
+        "verdict": pa.array([f.verdict] * len(s), pa.string()),
+        **{c: pc.cast(named[c], pa.string()) for c in named.column_names},
+        "group": groups,
+        "score": pa.array(s.scores, pa.float32()),
+        "detail": pa.array(list(s.details), pa.string()),
+    }
+    return pa.table(columns, schema=_FINDING_FIELDS)
+
+
+def _with_findings(place: Workspace) -> pa.Table:
+    """The sample table with a column `findings`: the ids of the checks that name the sample."""
+    return _kept(place, "table", lambda: _add_findings(place), place.state())
+
+
+def _add_findings(place: Workspace) -> pa.Table:
+    found, report = evidence(place.path), last_report(place.path)
+    texts = np.full(len(found), "", dtype=object)
+    for f in report.findings if report else ():
+        named = np.unique(f.subjects.rows[f.subjects.scores < 1])
+        texts[named] = [f"{t}, {f.check}" if t else f.check for t in texts[named]]
+    return found.samples.append_column("findings", pa.array(texts, pa.string()))
+
+
+def _query(place: Workspace) -> SampleQuery:
+    return _kept(place, "query", lambda: SampleQuery(_with_findings(place)), place.state())
+
+
+class _StoredFiles:
+    """Files of a workspace: thumbnails from its pack, originals from the data set."""
+
+    def __init__(self, place: Workspace, found: Evidence) -> None:
+        from recipe_core.data.survey import thumbnails_of
+
+        self._found = found
+        self._pack = thumbnails_of(place, found.samples)
+
+    def thumbnail(self, row: int) -> bytes | None:
+        if self._pack is None:
+            return None
+        samples = self._found.samples
+        offset, length = samples["thumb_offset"][row].as_py(), samples["thumb_length"][row].as_py()
+        return self._pack.read(offset, length) if length else None
+
+    def original(self, row: int) -> bytes:
+        from recipe_core.images.look import FileRef, read_bytes
+
+        file, member = self._found.samples["file"][row].as_py(), self._found.samples["member"][row]
+        if file is None:
+            file = self._found.samples["path"][row].as_py().encode()
+        path = os.path.join(os.fsencode(self._found.dataset.root), file)
+        return read_bytes(FileRef(row, path, member.as_py()))
+
+
+def files(place: Workspace, found: Evidence) -> Files:
+    """The bytes behind the rows of this evidence."""
+    return _StoredFiles(place, found)
+
+
+def thumbnail(workspace: Path | str, row: int) -> bytes | None:
+    """The JPEG thumbnail of a sample; None where its picture could not be decoded."""
+    return _files(_open(workspace)).thumbnail(row)
+
+
+def original(workspace: Path | str, row: int) -> bytes:
+    """The bytes of a sample's file. Raises OSError where it is gone."""
+    return _files(_open(workspace)).original(row)
+
+
+def _files(place: Workspace) -> Files:
+    return _kept(place, "files", lambda: files(place, evidence(place.path)), place.current())
+
+
+# -- reports ------------------------------------------------------------------------------------
+
+
+def report_bytes(workspace: Path | str | None, kind: str) -> bytes:
+    """The report as `html` (one self-contained file), `json` or `md`."""
+    from recipe_core.reporting.html import html_report
+    from recipe_core.reporting.markdown import markdown_report
+
+    if kind not in REPORT_KINDS:
+        raise UnknownName("kind of report", kind, REPORT_KINDS)
+    place = _open(workspace)
+    found, report = evidence(place.path), last_report(place.path)
+    if report is None:
+        raise Misuse(f"{place.path} holds no findings yet. Run: recipe check -w {place.path}")
+    if kind == "json":
+        return to_json(report).encode()
+    if kind == "md":
+        return markdown_report(report, found).encode()
+    return html_report(report, found, _files(place)).encode()
+
+
+def write_report(workspace: Path | str | None, path: Path | str) -> Path:
+    """Writes the report; the ending of the name says which kind. Returns the path."""
+    target = Path(path)
+    kind = target.suffix.lstrip(".").lower().replace("markdown", "md").replace("htm", "html")
+    kind = "html" if kind == "htmll" else kind
+    if kind not in REPORT_KINDS:
+        raise Misuse(f"The report's name must end in .html, .json or .md, not {target.name!r}.")
+    content = report_bytes(workspace, kind)
+    from recipe_core.store.workspace import replaced
+
+    try:
+        replaced(target, lambda p: p.write_bytes(content))
+    except OSError as e:
+        raise Misuse(f"{target} cannot be written: {e.strerror or e}.") from None
+    return target
+
+
+def to_json(report: Report) -> str:
+    """The JSON report of the contract, as text."""
+    import json
+
+    return json.dumps(report.to_json(), ensure_ascii=False, allow_nan=False, indent=1) + "\n"
+
+
+def versions() -> dict[str, str]:
+    """What made the results: Recipe, Python and the libraries that touch pixels."""
+    libraries = ("pillow", "simplejpeg", "pillow-heif", "numpy", "pyarrow", "duckdb")
+    found = {"python": platform.python_version()}
+    for name in ("recipe-workbench", *libraries):
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def _described(found: Evidence) -> dict[str, Any]:
+    codes, names = found.codes("split")
+    counts = np.bincount(codes[codes >= 0], minlength=len(names))
+    return {
+        "name": found.dataset.name,
+        "source": str(found.dataset.root),
+        "format": found.dataset.format,
+        "n_samples": len(found),
+        "n_classes": len(found.dataset.class_names),
+        "splits": {n: int(c) for n, c in zip(names, counts, strict=True)},
+        "n_boxes": found.boxes.num_rows,
+        "fingerprint": fingerprint(found),
+        "notes": [{"kind": n.kind, "text": n.text} for n in found.dataset.notes],
+    }
+
+
+def fingerprint(found: Evidence) -> str:
+    """24 hex digits over every sample's path, label, split and content, in order."""
+    digest = hashlib.blake2b(digest_size=12)
+    for name in ("path", "label", "split", "content_hash"):
+        for text in (found.texts(name)):
+            digest.update(text.encode("utf-8", "surrogatepass"))
+            digest.update(b"\0")
+    return digest.hexdigest()
+
+
+def _now() -> str:
+    return datetime.datetime.now().astimezone().isoformat(timespec="seconds")
+
+
+# -- in this process ----------------------------------------------------------------------------
+
+_KEEP = 12
+_cache: OrderedDict[tuple[str, str], tuple[Any, Any]] = OrderedDict()
+_cache_lock = threading.RLock()
+
+
+def _kept(place: Workspace, kind: str, make: Callable[[], T], state: Any) -> T:
+    """`make()`, made once per workspace and state; the least recently used are dropped."""
+    key = (str(place.path.resolve()), kind)
+    with _cache_lock:
+        if key not in _cache or _cache[key][0] != state:
+            _cache[key] = (state, make())
+        _cache.move_to_end(key)
+        while len(_cache) > _KEEP:
+            _cache.popitem(last=False)
+        value: T = _cache[key][1]
+        return value
+
+
+def _open(workspace: Path | str | None) -> Workspace:
+    return Workspace(Path(workspace) if workspace is not None else default_workspace())
+
+
+def _overrides(place: Workspace, given: Overrides | None) -> dict[str, dict[str, Value]]:
+    from recipe_core.kernel.params import resolve
+
+    types = parameter_types()
+    layers = merged(read_toml(settings_file(place.path), types), given or {})
+    for check_id, values in layers.items():
+        if check_id not in types:
+            raise UnknownName("check", check_id, types)
+        resolve(check_id, types[check_id], values)
+    return layers
