@@ -120,18 +120,20 @@ def inline_type(data: bytes) -> str | None:
 
 async def report(request: Request) -> Response:
     """The HTML report for the preview."""
-    if not hmac.compare_digest(request.path_params["token"], opened.token()):
+    if not _is_current(request.path_params["token"]):
         return _refused("these results are gone", 410)
     found = await run_in_threadpool(recipe.report_bytes, opened.workspace(), "html")
     return Response(found, media_type="text/html", headers=REPORT)
 
 
 def _admitted(request: Request) -> bool:
-    """Whether the token is today's and the row one of the open data set."""
-    right = opened.has_results() and hmac.compare_digest(
-        request.path_params["token"].encode(), opened.token().encode()
-    )
-    return right and 0 <= request.path_params["row"] < len(opened.evidence())
+    """Whether the token is that of the results as they are, and the row one of theirs."""
+    current = _is_current(request.path_params["token"])
+    return current and 0 <= request.path_params["row"] < len(opened.evidence())
+
+
+def _is_current(token: str) -> bool:
+    return opened.has_results() and hmac.compare_digest(token.encode(), opened.token().encode())
 
 
 def _refused(why: str, status: int) -> Response:

@@ -76,14 +76,14 @@ def measured(evidence: Evidence, kind: str) -> list[Property]:
 
 def readable(evidence: Evidence) -> npt.NDArray[np.bool_]:
     """(n,) bool: the file holds a picture that can be trusted (others are corruption's job)."""
-    return evidence.texts("error") == ""
+    return np.asarray(evidence.texts("error") == "", dtype=bool)
 
 
 def is_grey(evidence: Evidence) -> npt.NDArray[np.bool_]:
     """(n,) bool: stored in one channel, or in colour with R = G = B everywhere."""
     codes, modes = evidence.codes("mode")
     grey_mode = np.array([*(m in GREY_MODES for m in modes), False])
-    return evidence.flags("grey_in_rgb") | grey_mode[codes]
+    return np.asarray(evidence.flags("grey_in_rgb") | grey_mode[codes], dtype=bool)
 
 
 def numbers(evidence: Evidence, prop: Property) -> Floats:

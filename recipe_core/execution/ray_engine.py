@@ -28,8 +28,13 @@ from recipe_core.execution.executor import (
     too_long,
     without,
 )
-from recipe_core.execution.processes import IDLE_DEATHS, IN_FLIGHT, START_SECONDS, TICK
-from recipe_core.execution.worker import ONE_THREAD
+from recipe_core.execution.processes import (
+    IDLE_DEATHS,
+    IN_FLIGHT,
+    ONE_THREAD,
+    START_SECONDS,
+    TICK,
+)
 from recipe_core.kernel.errors import Misuse, RecipeError
 
 
@@ -41,7 +46,7 @@ class RayEngine:
         self._ray = _imported()
 
     def map(self, job: Job[T, R], chunks: Iterable[Sequence[T]]) -> Iterator[Done[T, R]]:
-        """See `executor.Executor`. A crash costs a second run of its chunk, item by item."""
+        """See `executor.Executor`. After a crash its chunk is run again item by item."""
         ours = not self._ray.is_initialized()
         try:
             cpus = _connected(self._ray, self.workers)
@@ -125,6 +130,12 @@ def _checked(result: Any) -> Any:
     return result
 
 
+def _cause(error: Exception) -> str:
+    """How an actor ended, without the advice that Ray adds to it."""
+    _, _, detail = last_line(error).partition("Worker exit detail: ")
+    return f"its process died: {detail.partition(' Some common causes')[0] or last_line(error)}"
+
+
 def _actor_class(ray: Any) -> Any:
     return ray.remote(
         num_cpus=1, max_restarts=0, max_task_retries=0, concurrency_groups={"watch": 1},
@@ -134,16 +145,25 @@ def _actor_class(ray: Any) -> Any:
 
 @dataclass(eq=False)
 class _Member(Generic[T]):
-    """An actor as the driver sees it. `tasks`: answer reference -> number and attempt, in order."""
+    """An actor as the driver sees it.
+
+    hello     the reference that is answered once it has imported the work
+    moved     when it last gave an answer (monotonic seconds), before that when it was started
+    tasks     answer reference -> number and attempt; in order, the first one is at work
+    question  the reference of a `where` that is still open, asked at `asked`
+    """
 
     actor: Any
     hello: Any
-    started: float
+    moved: float
     ready: bool = False
     tasks: dict[Any, tuple[int, Attempt[T]]] = field(default_factory=dict)
     question: Any = None
     asked: float = 0.0
-    last_answer: float = 0.0
+
+    def head(self) -> tuple[int, Attempt[T]]:
+        """Number and attempt at work."""
+        return next(iter(self.tasks.values()))
 
 
 @dataclass
@@ -157,3 +177,155 @@ class _Crew(Generic[T, R]):
     again: deque[Attempt[T]] = field(default_factory=deque)
     number: int = 0
     idle_deaths: int = 0
+
+    def hand_out(self, source: Iterator[Sequence[T]], most: int) -> bool:
+        """Gives work to whoever has room, hires up to `most`; False when all is done."""
+        while True:
+            member = min(self.members, key=lambda m: len(m.tasks), default=None)
+            room = len(self.members) < most
+            if member and len(member.tasks) >= (1 if room else IN_FLIGHT):
+                member = None
+            if not member and not room:
+                return True
+            attempt = self._next(source)
+            if attempt is None:
+                return any(m.tasks for m in self.members)
+            self._give(member or self._hire(), attempt)
+
+    def listen(self) -> Iterator[Done[T, R]]:
+        """Waits up to a tick for an answer and passes it on; buries the dead."""
+        waiting = {ref: m for m in self.members for ref in (*self._hello(m), *m.tasks)}
+        done, _ = self.ray.wait(list(waiting), num_returns=1, timeout=TICK)
+        for ref in done:
+            member = waiting[ref]
+            try:
+                answer = self.ray.get(ref)
+            except self.ray.exceptions.RayActorError as e:
+                yield from self._bury(member, _cause(e))
+                continue
+            except self.ray.exceptions.RayError as e:
+                raise RecipeError(f"Ray cannot run the work: {last_line(e)}") from e
+            yield from self._answered(member, ref, answer)
+
+    def give_up_the_stalled(self) -> Iterator[Done[T, R]]:
+        """Kills actors whose item has taken longer than the limit."""
+        now = time.monotonic()
+        for member in list(self.members):
+            away = now - member.moved
+            if not member.ready and away > START_SECONDS:
+                raise RecipeError(f"A Ray actor was not ready after {START_SECONDS:g} s.")
+            if member.ready and member.tasks and away > self.job.seconds_per_item:
+                yield from self._questioned(member, now)
+
+    def stop(self) -> None:
+        """Ends every actor at once; nothing of theirs needs tidying."""
+        while self.members:
+            self._dismiss(self.members[-1])
+
+    def _hello(self, member: _Member[T]) -> tuple[Any, ...]:
+        return () if member.ready else (member.hello,)
+
+    def _next(self, source: Iterator[Sequence[T]]) -> Attempt[T] | None:
+        if self.again:
+            return self.again.popleft()
+        return next((Attempt(tuple(chunk)) for chunk in source if len(chunk)), None)
+
+    def _hire(self) -> _Member[T]:
+        try:
+            actor = self.actor_class.remote(self.job.work)
+        except TypeError as e:
+            raise Misuse(f"The work cannot be pickled: {last_line(e)}") from e
+        member: _Member[T] = _Member(actor, actor.ready.remote(), time.monotonic())
+        self.members.append(member)
+        return member
+
+    def _give(self, member: _Member[T], attempt: Attempt[T]) -> None:
+        self.number += 1
+        try:
+            ref = member.actor.run.remote(self.number, attempt.items)
+        except TypeError as e:
+            raise Misuse(f"An item cannot be pickled: {last_line(e)}") from e
+        if not member.tasks and member.ready:
+            member.moved = time.monotonic()
+        member.tasks[ref] = self.number, attempt
+
+    def _answered(self, member: _Member[T], ref: Any, answer: Any) -> Iterator[Done[T, R]]:
+        member.ready, member.moved, member.question = True, time.monotonic(), None
+        self.idle_deaths = 0
+        if ref is member.hello:
+            return
+        _, attempt = member.tasks.pop(ref)
+        failure, content = answer
+        if not failure:
+            yield Done(attempt.items, content)
+        elif len(attempt.items) == 1:
+            yield Done(attempt.items, None, "raised", content)
+        else:
+            self.again.extend(one_by_one(attempt))
+
+    def _finished(self, member: _Member[T]) -> Iterator[Done[T, R]]:
+        """The answers that it gave before it died."""
+        for ref in list(member.tasks):
+            if not self.ray.wait([ref], timeout=0)[0]:
+                return
+            try:
+                answer = self.ray.get(ref)
+            except self.ray.exceptions.RayError:
+                return
+            yield from self._answered(member, ref, answer)
+
+    def _bury(self, member: _Member[T], how: str) -> Iterator[Done[T, R]]:
+        yield from self._finished(member)
+        head = member.head()[1] if member.ready and member.tasks else None
+        if head is None:
+            self.idle_deaths += 1
+        else:
+            del member.tasks[next(iter(member.tasks))]
+            retry = one_by_one(head) if len(head.items) > 1 else again_after_crash(head, None)
+            self.again.extend(retry)
+        self._dismiss(member)
+        if head and not retry:
+            yield Done(head.items, None, "crashed", how)
+        if self.idle_deaths >= IDLE_DEATHS:
+            raise RecipeError(f"{IDLE_DEATHS} Ray actors in a row ended at once: {how}")
+
+    def _questioned(self, member: _Member[T], now: float) -> Iterator[Done[T, R]]:
+        """Asks a silent actor where it is, and gives up its item if that is where it was before."""
+        limit = self.job.seconds_per_item
+        if member.question is None:
+            member.question, member.asked = member.actor.where.remote(), now
+        elif self.ray.wait([member.question], timeout=0)[0]:
+            number, index, seconds = self._told(member)
+            member.question = None
+            if number == member.head()[0] and seconds > limit:
+                yield from self._give_up(member, index if index >= 0 else None)
+        elif now - member.asked > limit:  # the item does not even let another thread answer
+            yield from self._give_up(member, None)
+
+    def _told(self, member: _Member[T]) -> tuple[int, int, float]:
+        try:
+            number, index, seconds = self.ray.get(member.question)
+        except self.ray.exceptions.RayError:  # it died: `listen` hears of it too
+            return -1, -1, 0.0
+        return number, index, seconds
+
+    def _give_up(self, member: _Member[T], index: int | None) -> Iterator[Done[T, R]]:
+        ref, (_, attempt) = next(iter(member.tasks.items()))
+        yield from self._finished(member)
+        if ref not in member.tasks:  # it finished at the last moment
+            return
+        del member.tasks[ref]
+        self._dismiss(member)
+        if index is None and len(attempt.items) > 1:
+            self.again.extend(halves(attempt))
+            return
+        at = index or 0
+        self.again.extend(without(attempt, at))
+        detail = too_long(self.job.seconds_per_item)
+        yield Done((attempt.items[at],), None, "timeout", detail)
+
+    def _dismiss(self, member: _Member[T]) -> None:
+        """Kills an actor; the chunks it had not begun go back to the front of the queue."""
+        self.members.remove(member)
+        self.again.extendleft(attempt for _, attempt in reversed(member.tasks.values()))
+        self.ray.kill(member.actor, no_restart=True)

@@ -53,9 +53,7 @@ def drawn(chart: Chart) -> Drawn:
         chart,
         tuple(chart.x),
         tuple(visible(x) if isinstance(x, str) else number(x) for x in chart.x),
-        tuple(
-            (str(name), tuple(_real(v) for v in values)) for name, values in chart.series.items()
-        ),
+        tuple((str(name), _values(chart, values)) for name, values in chart.series.items()),
     )
     if chart.kind == "heatmap":
         return _fewer_rows(_fewer_columns(whole))
@@ -64,16 +62,20 @@ def drawn(chart: Chart) -> Drawn:
     return _fewer_series(whole)
 
 
+def _values(chart: Chart, values: Sequence[Any]) -> tuple[float, ...]:
+    """The values as floats, NaN for null; as many as there are places for them on x."""
+    real = [math.nan if v is None else float(v) for v in values]
+    n = max(len(chart.x) - 1, 0) if chart.kind == "histogram" else len(chart.x)
+    return tuple(real[:n] + [math.nan] * (n - len(real)))
+
+
 def _real(value: Any) -> float:
     return math.nan if value is None else float(value)
 
 
 def _heights(d: Drawn) -> list[float]:
     """The height of each category over all series."""
-    return [
-        sum(abs(v[i]) for _, v in d.series if i < len(v) and math.isfinite(v[i]))
-        for i in range(len(d.x))
-    ]
+    return [sum(abs(v[i]) for _, v in d.series if math.isfinite(v[i])) for i in range(len(d.x))]
 
 
 def _fewer_bars(d: Drawn) -> Drawn:
@@ -82,13 +84,10 @@ def _fewer_bars(d: Drawn) -> Drawn:
     heights = _heights(d)
     ranked = sorted(range(len(d.x)), key=lambda i: (-heights[i], i))
     kept, rest = ranked[:MOST_CATEGORIES], ranked[MOST_CATEGORIES:]
-    if _ordered(d.x):
-        kept = sorted(kept)
     low, high = number(heights[rest[-1]]), number(heights[rest[0]])
     span = f"at {low}" if low == high else f"between {low} and {high}"
-    return _noted(
-        _picked(d, kept), f"Drawn: the {len(kept)} largest of {len(d.x):,}. The other {len(rest):,} lie {span}."
-    )  # fmt: skip
+    text = f"Drawn: the {len(kept)} largest of {len(d.x):,}. The other {len(rest):,} lie {span}."
+    return _noted(_picked(d, sorted(kept) if _ordered(d.x) else kept), text)
 
 
 def _ordered(x: Sequence[Any]) -> bool:
@@ -147,12 +146,8 @@ def reach(d: Drawn) -> tuple[float, float]:
         return float(min(d.x)), float(max(d.x))
     if d.chart.kind == "stacked_bar":
         return 0.0, max(_heights(d), default=0.0)
-    values = d.values()
-    return (
-        (min(0.0, *values), max(0.0, *values))
-        if d.chart.kind == "bar"
-        else (min(values), max(values))
-    )
+    values = [*d.values(), *([0.0] if d.chart.kind == "bar" else [])]
+    return min(values), max(values)
 
 
 def near_limits(d: Drawn) -> tuple[float, ...]:

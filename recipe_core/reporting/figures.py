@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from recipe_core.kernel.nouns import Chart
@@ -98,16 +99,11 @@ def _bars(fig: Figure, d: Drawn, colours: Palette) -> None:
             hovertext=_hover(d.names, name, values, len(d.series)), hoverinfo="text",
         )  # fmt: skip
     fig.update_layout(barmode="stack" if d.chart.kind == "stacked_bar" else "group")
-    ticks = {
-        "tickmode": "array",
-        "tickvals": positions,
-        "ticktext": _ticks(d.names),
-        "showgrid": False,
-    }
+    ticks = {"tickmode": "array", "tickvals": positions, "ticktext": _ticks(d.names)}
     if d.horizontal:
-        fig.update_yaxes(**ticks, autorange="reversed")
+        fig.update_yaxes(**ticks, showgrid=False, autorange="reversed")
     else:
-        fig.update_xaxes(**ticks)
+        fig.update_xaxes(**ticks, showgrid=False)
 
 
 def _ticks(names: Sequence[str]) -> list[str]:
@@ -121,13 +117,14 @@ def _hover(names: Sequence[str], series: str, values: Sequence[float], n_series:
 
 def _histogram(fig: Figure, d: Drawn, colours: Palette) -> None:
     edges = [float(e) for e in d.x]
-    pairs = list(zip(edges, edges[1:], strict=False))
+    pairs = list(pairwise(edges))
     spans = [f"{number(a)} to {number(b)}" for a, b in pairs]
     alone = len(d.series) == 1
     for i, (name, counts) in enumerate(d.series):
         fig.add_bar(
             x=edges[:-1], y=counts, width=[b - a for a, b in pairs], offset=0, name=escaped(name),
-            customdata=pairs, hovertext=_hover(spans, name, counts, len(d.series)), hoverinfo="text",
+            customdata=pairs, hoverinfo="text",
+            hovertext=_hover(spans, name, counts, len(d.series)),
             marker={"color": rgba(colours.series[i], 0.85 if alone else 0.3),
                     "line": {"width": 0 if alone else 1.2, "color": colours.series[i]}},
         )  # fmt: skip

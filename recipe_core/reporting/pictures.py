@@ -1,4 +1,4 @@
-"""Which of a finding's samples are shown, when there is not room for all? The worst, groups whole."""
+"""Which of a finding's samples are shown where there is no room for all? The worst."""
 
 from __future__ import annotations
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
 
 from recipe_core.kernel.nouns import Chart
 from recipe_core.reporting.drawn import Drawn, drawn, near_limits, reach, remark
@@ -26,19 +28,18 @@ KINDS = {
 
 
 def svg_figure(chart: Chart) -> str:
-    """The chart as an HTML `figure`: title, legend, SVG picture, and a remark on what is left out."""
+    """The chart as an HTML `figure`: title, legend, SVG, and a remark on what is left out."""
     d = drawn(chart)
     said = remark(d)
+    picture = _note("No values to draw") if d.empty else f'<div class="pane">{_picture(d)}</div>'
     return (
         f'<figure class="chart"><figcaption>{escaped(chart.title)}</figcaption>{_legend(d)}'
-        + (
-            '<p class="note">No values to draw</p>'
-            if d.empty
-            else f'<div class="pane">{_picture(d)}</div>'
-        )
-        + (f'<p class="note">{escaped(said)}</p>' if said else "")
-        + "</figure>"
+        f"{picture}{_note(said) if said else ''}</figure>"
     )
+
+
+def _note(text: str) -> str:
+    return f'<p class="note">{escaped(text)}</p>'
 
 
 def _legend(d: Drawn) -> str:
@@ -94,7 +95,7 @@ class Scale:
 
 
 def ticks(low: float, high: float, about: int = 5) -> list[float]:
-    """Round values (1, 2 or 5 times a power of ten apart) from at or below low to at or above high."""
+    """Round values (1, 2 or 5 times a power of ten apart) that enclose low … high."""
     rough = ((high - low) or abs(high) or 1.0) / about
     size = 10.0 ** math.floor(math.log10(rough))
     step = next(m * size for m in (1, 2, 5, 10) if m * size >= rough * 0.999)
@@ -110,18 +111,26 @@ def _value_ticks(d: Drawn) -> list[float]:
 
 
 def _text(x: float, y: float, text: object, anchor: str = "middle", kind: str = "tick") -> str:
-    return f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escaped(text)}</text>'
+    place = f'x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"'
+    return f'<text class="{kind}" {place}>{escaped(text)}</text>'
+
+
+class Area(NamedTuple):
+    """A rectangle: upper left corner, width, height."""
+
+    x: float
+    y: float
+    w: float
+    h: float
 
 
 def _line(x1: float, y1: float, x2: float, y2: float, kind: str) -> str:
     return f'<line class="{kind}" x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"/>'
 
 
-def _rect(x: float, y: float, w: float, h: float, style: str, title: str) -> str:
-    return (
-        f'<rect x="{x:.1f}" y="{y:.1f}" width="{max(w, 0):.1f}" height="{max(h, 0):.1f}" {style}>'
-        f"<title>{escaped(title)}</title></rect>"
-    )
+def _rect(a: Area, style: str, title: str) -> str:
+    place = f'x="{a.x:.1f}" y="{a.y:.1f}" width="{max(a.w, 0):.1f}" height="{max(a.h, 0):.1f}"'
+    return f"<rect {place} {style}><title>{escaped(title)}</title></rect>"
 
 
 def _fill(i: int, opacity: float = 1.0) -> str:
@@ -195,18 +204,10 @@ def _standing(d: Drawn) -> tuple[str, float]:
         name, values = d.series[s]
         x = left + slot * (c + 0.5) - room / 2 + offset
         low, high = sorted((scale(below), scale(below + values[c])))
-        body += _rect(
-            x,
-            low,
-            thick - 0.6,
-            high - low,
-            _fill(s),
-            _label(d.names[c], name, values[c], len(d.series)),
-        )
-    every = math.ceil(
-        LETTER * max(len(n) for n in d.names) / slot
-    )  # numbers may be many: skip some
-    for c in range(0, len(d.x), max(every, 1)):
+        title = _label(d.names[c], name, values[c], len(d.series))
+        body += _rect(Area(x, low, thick - 0.6, high - low), _fill(s), title)
+    every = math.ceil(LETTER * max(len(n) for n in d.names) / slot)
+    for c in range(0, len(d.x), max(every, 1)):  # names of numbers may be left out between others
         body += _text(left + slot * (c + 0.5), BOTTOM + 16, d.names[c], kind="label")
     return body + _totals(d, scale, left, slot) + _level_limits(d, scale, left), HEIGHT
 
@@ -228,27 +229,34 @@ def _lying(d: Drawn) -> tuple[str, float]:
     left, top = _margin(shown), 20
     slot = 22 if d.chart.kind == "stacked_bar" or len(d.series) == 1 else 8 + 9 * len(d.series)
     bottom = top + slot * len(d.x)
-    values = _value_ticks(d)
-    scale = Scale(values[0], values[-1], left, RIGHT - 40)
-    body = "".join(
-        _line(scale(v), top, scale(v), bottom, "grid") + _text(scale(v), bottom + 15, number(v))
-        for v in values
-    )
+    scale, body = _level(_value_ticks(d), left, top, bottom)
     for c, s, offset, thick, below in _slots(d, slot - 6):
         name, row = d.series[s]
         start, end = sorted((scale(below), scale(below + row[c])))
-        title = _label(d.names[c], name, row[c], len(d.series))
-        body += _rect(start, top + slot * c + 3 + offset, end - start, thick - 0.6, _fill(s), title)
+        area = Area(start, top + slot * c + 3 + offset, end - start, thick - 0.6)
+        body += _rect(area, _fill(s), _label(d.names[c], name, row[c], len(d.series)))
     for c, name in enumerate(shown):
-        body += _text(left - 6, top + slot * (c + 0.5) + 4, name, "end", "label")
-    if len(d.series) == 1:
-        body += "".join(
-            _text(scale(max(v, 0)) + 5, top + slot * (c + 0.5) + 4, number(v), "start", "value")
-            for c, v in enumerate(d.series[0][1])
-            if math.isfinite(v)
-        )
+        y = top + slot * (c + 0.5) + 4
+        body += _text(left - 6, y, name, "end", "label") + _lying_total(d, c, scale, y)
     body += _text(RIGHT - 40, bottom + 31, d.chart.y_title, "end", "name")
     return body + _upright_limits(near_limits(d), scale, top, bottom), bottom + 36
+
+
+def _level(values: list[float], left: float, top: float, bottom: float) -> tuple[Scale, str]:
+    """Value axis along the bottom with its grid."""
+    scale = Scale(values[0], values[-1], left, RIGHT - 40)
+    return scale, "".join(
+        _line(scale(v), top, scale(v), bottom, "grid") + _text(scale(v), bottom + 15, number(v))
+        for v in values
+    )
+
+
+def _lying_total(d: Drawn, c: int, scale: Scale, y: float) -> str:
+    """The value at the end of a bar, where it is the only one of its category."""
+    value = d.series[0][1][c]
+    if len(d.series) > 1 or not math.isfinite(value):
+        return ""
+    return _text(scale(max(value, 0)) + 5, y, number(value), "start", "value")
 
 
 # -- histogram, curves, heat map -----------------------------------------------------------------
@@ -258,28 +266,29 @@ def _histogram(d: Drawn) -> tuple[str, float]:
     edges = [float(e) for e in d.x]
     limits = near_limits(d)
     scale, left, body = _upright(d, ticks(0.0, max(d.values())))
-    across = Scale(
-        min(edges[0], *limits, edges[-1]), max(edges[-1], *limits, edges[0]), left, RIGHT
-    )
+    across = Scale(min(*edges, *limits), max(*edges, *limits), left, RIGHT)
     body += _bottom_axis(across)
     for s, (name, counts) in enumerate(d.series):
-        body += _bins(d, s, name, counts, edges, across, scale)
+        style = _bin_style(s, len(d.series))
+        for area, span, count in _bins(edges, counts, across, scale):
+            body += _rect(area, style, _label(span, name, count, len(d.series)))
     return body + _upright_limits(limits, across, TOP, BOTTOM), HEIGHT
 
 
-def _bins(d: Drawn, s: int, name: str, counts: Sequence[float], edges: Sequence[float],
-          across: Scale, scale: Scale) -> str:  # fmt: skip
-    many = len(d.series) > 1
-    style = _fill(s, 0.28 if many else 0.9) + (f' stroke="var(--c{s})"' if many else "")
-    return "".join(
-        _rect(
-            across(a), scale(v), max(across(b) - across(a) - (0 if many else 0.8), 0.6),
-            BOTTOM - scale(v), style,
-            _label(f"{number(a)} to {number(b)}", name, v, len(d.series)),
-        )
-        for a, b, v in zip(edges, edges[1:], counts, strict=False)
-        if math.isfinite(v) and v != 0
-    )  # fmt: skip
+def _bins(
+    edges: Sequence[float], counts: Sequence[float], across: Scale, scale: Scale
+) -> Iterator[tuple[Area, str, float]]:
+    """(area, span in words, count) of every bin that is not empty."""
+    for (a, b), count in zip(pairwise(edges), counts, strict=False):
+        if math.isfinite(count) and count != 0:
+            wide = max(across(b) - across(a) - 0.8, 0.6)
+            area = Area(across(a), scale(count), wide, BOTTOM - scale(count))
+            yield area, f"{number(a)} to {number(b)}", count
+
+
+def _bin_style(s: int, n_series: int) -> str:
+    """Overlaid histograms shine through each other and keep their outline."""
+    return _fill(s, 0.9) if n_series == 1 else f'{_fill(s, 0.28)} stroke="var(--c{s})"'
 
 
 def _bottom_axis(across: Scale) -> str:
@@ -312,9 +321,12 @@ def _curves(d: Drawn) -> tuple[str, float]:
 def _dots(s: int, name: str, points: Sequence[tuple[float, float]]) -> str:
     """All points of a series as one path of zero-length strokes: a few bytes a point."""
     path = "".join(f"M{x:.1f} {y:.1f}h0" for x, y in points if math.isfinite(y))
-    return (
-        f'<path class="dots" stroke="var(--c{s})" d="{path}"><title>{escaped(name)}</title></path>'
-    )
+    return _path("dots", s, path, name)
+
+
+def _path(kind: str, s: int, path: str, name: str) -> str:
+    title = f"<title>{escaped(name)}</title>"
+    return f'<path class="{kind}" stroke="var(--c{s})" d="{path}">{title}</path>'
 
 
 def _track(s: int, name: str, points: Sequence[tuple[float, float]]) -> str:
@@ -323,10 +335,7 @@ def _track(s: int, name: str, points: Sequence[tuple[float, float]]) -> str:
     for x, y in points:
         path += f"{pen}{x:.1f} {y:.1f}" if math.isfinite(y) else ""
         pen = "L" if math.isfinite(y) else "M"
-    line = (
-        f'<path class="track" stroke="var(--c{s})" d="{path}"><title>{escaped(name)}</title></path>'
-    )
-    return line + (_dots(s, name, points) if len(points) <= 40 else "")
+    return _path("track", s, path, name) + (_dots(s, name, points) if len(points) <= 40 else "")
 
 
 def _heatmap(d: Drawn) -> tuple[str, float]:
@@ -335,18 +344,16 @@ def _heatmap(d: Drawn) -> tuple[str, float]:
     wide = min((RIGHT - left) / len(d.x), 120)
     high = max(abs(v) for v in d.values()) or 1.0
     body = _text(2, 11, d.chart.y_title, "start", "name")
-    body += "".join(
-        _column_name(n, left + wide * (c + 0.5), top - 8, wide) for c, n in enumerate(d.names)
-    )
+    for c, column in enumerate(d.names):
+        body += _column_name(column, left + wide * (c + 0.5), top - 8, wide)
     for r, (name, row) in enumerate(d.series):
         y = top + tall * r
         body += _text(left - 6, y + tall / 2 + 4, shown[r], "end", "label")
         for c, v in enumerate(row):
-            body += _cell(left + wide * c, y, wide, tall, v, high, f"{name} · {d.names[c]}")
-    bottom = top + tall * len(d.series)
-    return body + _text(
-        left + wide * len(d.x), bottom + 17, d.chart.x_title, "end", "name"
-    ), bottom + 24
+            area = Area(left + wide * c, y, wide - 2, tall - 2)
+            body += _cell(area, v, abs(v) / high, f"{name} · {d.names[c]}")
+    bottom, end = top + tall * len(d.series), left + wide * len(d.x)
+    return body + _text(end, bottom + 17, d.chart.x_title, "end", "name"), bottom + 24
 
 
 def _column_name(name: str, x: float, y: float, wide: float) -> str:
@@ -354,12 +361,9 @@ def _column_name(name: str, x: float, y: float, wide: float) -> str:
     return _text(x, y, shortened(name, fits) if fits >= 4 else "", kind="label")
 
 
-def _cell(x: float, y: float, w: float, h: float, value: float, high: float, place: str) -> str:
+def _cell(a: Area, value: float, share: float, place: str) -> str:
     """Opacity up to 0.55 keeps the number readable (4.5 : 1) on every cell, dark and light."""
-    share = abs(value) / high if math.isfinite(value) else 0.0
-    style = _fill(1 if value < 0 else 0, 0.04 + 0.51 * share)
+    style = _fill(1 if value < 0 else 0, 0.04 + 0.51 * (share if math.isfinite(share) else 0.0))
     text = number(value)
-    fits = LETTER * len(text) <= w
-    return _rect(x, y, w - 2, h - 2, style, f"{place}: {text}") + (
-        _text(x + w / 2 - 1, y + h / 2 + 3, text, kind="value") if fits else ""
-    )
+    written = _text(a.x + a.w / 2, a.y + a.h / 2 + 4, text, kind="value")
+    return _rect(a, style, f"{place}: {text}") + (written if LETTER * len(text) <= a.w else "")

@@ -7,6 +7,7 @@ escapes, bytes that are no text, and marks that turn the reading direction.
 from __future__ import annotations
 
 import html
+import math
 import re
 from typing import Any
 
@@ -65,9 +66,9 @@ def number(value: Any) -> str:
 
 
 def _real(value: float) -> str:
-    if value != value:
+    if math.isnan(value):
         return "–"
-    if value in (float("inf"), float("-inf")):
+    if math.isinf(value):
         return "∞" if value > 0 else "-∞"
     if value == int(value) and abs(value) < 1e15:
         return f"{int(value):,}"

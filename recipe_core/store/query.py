@@ -33,6 +33,7 @@ class SampleQuery:
         self._connection.unregister("given")
         self._connection.execute("set enable_external_access = false")
         self._connection.execute("set lock_configuration = true")
+        self._n = table.num_rows
         self._lock = threading.Lock()
 
     def rows(
@@ -55,13 +56,16 @@ class SampleQuery:
             self._refuse_other_statements(where, text)
             with self._lock:
                 cursor = self._connection.cursor()
-            return np.asarray(cursor.execute(text).fetchnumpy()["_row"], dtype=np.int64)
+            found = np.asarray(cursor.execute(text).fetchnumpy()["_row"], dtype=np.int64)
         except duckdb.Error as e:
             raise Misuse(f"The expression {where!r} does not work: {_first_line(e)}") from None
+        if len(found) > self._n or (len(found) and not 0 <= found.min() <= found.max() < self._n):
+            raise Misuse(f"{where!r} is not an expression about the rows of the sample table.")
+        return found
 
     def _refuse_other_statements(self, where: str, text: str) -> None:
         statements = duckdb.extract_statements(text)
-        if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT_STATEMENT:
+        if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
             raise Misuse(f"{where!r} is not one SQL expression over the columns of the sample table.")
 
 

@@ -18,7 +18,7 @@ import numpy.typing as npt
 import pyarrow.compute as pc
 
 from recipe_core.data.intervals import accuracy_half_width
-from recipe_core.data.properties import counted, listed, percent
+from recipe_core.data.properties import counted, listed
 from recipe_core.kernel.check import Check
 from recipe_core.kernel.errors import MissingInput
 from recipe_core.kernel.evidence import Evidence
@@ -41,8 +41,8 @@ class Params:
     )  # fmt: skip
     min_train: int = setting(
         20, low=1, high=10_000,
-        why="training samples a class needs; below about 16 a class is few-shot learning, which has "
-        "methods of its own, and ordinary training memorises the few",
+        why="training samples a class needs; up to about 16 a class is few-shot learning, which "
+        "has methods of its own, and ordinary training memorises the few",
     )  # fmt: skip
     min_evaluate: int = setting(
         10, low=1, high=10_000,
@@ -134,8 +134,8 @@ def too_few(counts: Counts, params: Params) -> list[Problem]:
             few = counts.table[:, s]
             for c in np.flatnonzero((few > 0) & (few < params.min_evaluate)):
                 n = int(few[c])
-                text = (f"{counts.classes[c]} has {n} of the {params.min_evaluate} needed in {split} "
-                        f"(an accuracy of 80 % is known to ± {100 * accuracy_half_width(n):.0f} "
+                text = (f"{counts.classes[c]} has {n} of the {params.min_evaluate} needed in "
+                        f"{split} (80 % accuracy is known to ± {100 * accuracy_half_width(n):.0f} "
                         "points there)")  # fmt: skip
                 found.append(Problem(int(c), "warn", "too_few", text, n / params.min_evaluate))
     if all(_is_evaluation(split) for split in counts.splits):
@@ -167,7 +167,7 @@ def outnumbered(counts: Counts, params: Params) -> list[Problem]:
 def training_counts(counts: Counts) -> npt.NDArray[np.int64]:
     """(C,) counts in the training split; in all splits together where none is called so."""
     train = [s for s, name in enumerate(counts.splits) if _is_train(name)]
-    return counts.table[:, train or slice(None)].sum(axis=1)
+    return np.asarray(counts.table[:, train or slice(None)].sum(axis=1), dtype=np.int64)
 
 
 def effective_classes(per_class: npt.NDArray[np.int64]) -> float:
@@ -188,8 +188,8 @@ def summary(counts: Counts, problems: list[Problem], params: Params) -> str:
     seen = (f"{_plural(counts.noun, int(counts.table.sum()))} in {counted(n_classes, 'class')}, "
             f"largest : smallest = {imbalance_ratio(per_class):.1f} : 1")  # fmt: skip
     if not problems:
-        return (f"{seen} (at most {params.max_ratio:g} : 1 expected); every class is in every split "
-                "with enough samples.")  # fmt: skip
+        return (f"{seen} (at most {params.max_ratio:g} : 1 expected); every class is in every "
+                "split with enough samples.")  # fmt: skip
     worst = sorted(problems, key=lambda p: (p.verdict != "fail", p.score))
     return f"{seen}; {listed([p.text for p in worst], 3)}."
 
@@ -315,8 +315,8 @@ CHECK = Check(
     id="class_balance",
     stage="data",
     question="Does every class have enough samples, in every split?",
-    why="Rare classes are the ones a net ignores first, and a class that is missing from validation "
-    "is never even measured. Accuracy over all samples hides both.",
+    why="Rare classes are the ones a net ignores first, and a class that is missing from "
+    "validation is never even measured. Accuracy over all samples hides both.",
     params=Params,
     judge=judge,
 )

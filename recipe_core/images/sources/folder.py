@@ -33,11 +33,10 @@ Folders = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Layout:
-    """What each picture's folders say, and which folders' names were normalised."""
+    """What each picture's folders say; splits as the folders are called."""
 
     labels: list[str | None]
     splits: list[str | None]
-    renamed: dict[str, str]
 
 
 def recognise(path: Path) -> str | None:
@@ -82,15 +81,11 @@ def layout_of(folders: Sequence[Folders]) -> Layout:
     inner = strip_shared(folders)
     level = _split_level(inner)
     if level is None:
-        return Layout([_label(f) for f in _without_wrapper(inner)], [None] * len(folders), {})
+        return Layout([_label(f) for f in _without_wrapper(inner)], [None] * len(folders))
     own = [f[level] if len(f) > level else None for f in inner]
-    names = _split_names({s for s in own if s is not None})
     rest = [(*f[:level], *f[level + 1 :]) for f in inner]
     rest = _without_wrapper(strip_shared(rest)) if level == 0 else rest
-    renamed = {own: name for own, name in names.items() if own != name}
-    return Layout(
-        [_label(f) for f in rest], [None if s is None else names[s] for s in own], renamed
-    )
+    return Layout([_label(f) for f in rest], own)
 
 
 def strip_shared(folders: Sequence[Folders]) -> list[Folders]:
@@ -122,12 +117,6 @@ def _all_splits(names: set[str]) -> bool:
     return bool(names) and all(split_of(n) is not None for n in names)
 
 
-def _split_names(own: set[str]) -> dict[str, str]:
-    meant = {name: split_of(name) or name for name in own}
-    counts = list(meant.values())
-    return {name: m if counts.count(m) == 1 else name for name, m in meant.items()}
-
-
 def _without_wrapper(folders: Sequence[Folders]) -> list[Folders]:
     """Without a folder like `images` that all pictures lie in."""
     if all(f and f[0].lower() in GENERIC for f in folders) and len({f[0] for f in folders}) == 1:
@@ -145,16 +134,10 @@ def _folders(file: bytes) -> Folders:
 
 def _layout_notes(listing: Listing, layout: Layout) -> list[Note]:
     unlabelled = [f for f, c in zip(listing.pictures, layout.labels, strict=True) if c is None]
-    all_of_them = len(unlabelled) == len(listing.pictures)
-    notes = [] if not all_of_them else [
-        note("unlabelled", "No class folders: {n} pictures have no label", unlabelled)
-    ]  # fmt: skip
-    if not all_of_them:
-        notes += notes_of(
-            ("unlabelled", "{n} pictures lie outside the class folders and have no label", unlabelled)
-        )
-    renames = [f"{own} -> {name}" for own, name in sorted(layout.renamed.items())]
-    return notes + notes_of(("detection", "{n} split folders are called by their usual name", renames))
+    text = "{n} pictures lie outside the class folders and have no label"
+    if len(unlabelled) == len(listing.pictures):
+        text = "No class folders: {n} pictures have no label"
+    return notes_of(("unlabelled", text, unlabelled))
 
 
 def _no_pictures(listing: Listing) -> list[Note]:

@@ -7,6 +7,7 @@ only those are opened. Everything else is listed beside the pictures and is neve
 
 from __future__ import annotations
 
+import heapq
 import os
 import re
 import stat
@@ -91,11 +92,11 @@ def list_folder(root: Path, progress: Progress) -> Listing:
     """
     found = Listing()
     seen: set[tuple[int, int]] = set()
-    links: list[bytes] = _walk(root, b"", found, seen, progress)
+    links = _walk(root, b"", found, seen, progress)
+    heapq.heapify(links)
     while links:
-        link = min(links)
-        links.remove(link)
-        links += _walk(root, link, found, seen, progress)
+        for link in _walk(root, heapq.heappop(links), found, seen, progress):
+            heapq.heappush(links, link)
     for names in (found.pictures, found.others, found.empty, found.unreadable, found.repeated,
                   found.broken, found.hidden):  # fmt: skip
         names.sort()

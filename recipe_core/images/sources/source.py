@@ -11,7 +11,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -95,18 +95,28 @@ def dataset(
     *, root: Path, name: str, form: str, rows: Rows, class_names: Iterable[str],
     boxes: pa.Table | None = None, notes: Iterable[Note] = (),
 ) -> Dataset:  # fmt: skip
-    """The Dataset of these rows, with the notes that every source owes added."""
+    """The Dataset of these rows: splits under their usual names, notes that every source owes."""
     classes = tuple(class_names)
-    used = {s for s in rows.splits or () if s is not None}
-    clashes = _case_clashes(classes)
+    names = usual_split_names({s for s in rows.splits or () if s is not None})
+    renamed = [f"{own} -> {name}" for own, name in sorted(names.items()) if own != name]
+    splits = None if rows.splits is None else [None if s is None else names[s] for s in rows.splits]
     return Dataset(
-        name=name, root=root, format=form, samples=_sample_table(rows),
+        name=name, root=root, format=form, samples=_sample_table(replace(rows, splits=splits)),
         boxes=BOX_FIELDS.empty_table() if boxes is None else boxes,
-        class_names=classes, splits=in_split_order(used),
+        class_names=classes, splits=in_split_order(set(names.values())),
         notes=(*notes, *notes_of(
-            ("case_clash", "{n} groups of classes differ by case only: they are kept apart", clashes),
+            ("detection", "{n} splits go by their usual names", renamed),
+            ("case_clash", "{n} groups of classes differ by case only: they are kept apart",
+             _case_clashes(classes)),
         )),
     )  # fmt: skip
+
+
+def usual_split_names(own: set[str]) -> dict[str, str]:
+    """train, validation or test for each name that means it; two of one meaning keep their own."""
+    meant = {name: split_of(name) or name for name in own}
+    counts = Counter(meant.values())
+    return {name: m if counts[m] == 1 else name for name, m in meant.items()}
 
 
 def in_split_order(used: Iterable[str]) -> tuple[str, ...]:

@@ -1,0 +1,150 @@
+"""How is a finding shown? Verdict, question, sentence, next step, pictures; more on demand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import streamlit as st
+
+from app import opened, words
+from app.sample import sample_dialog
+from app.strip import strip
+from app.thresholds import thresholds
+from recipe_core.kernel.check import Check
+from recipe_core.kernel.errors import RecipeError
+from recipe_core.kernel.nouns import Chart, Finding
+from recipe_core.kernel.params import Value
+from recipe_core.reporting.figures import figure
+from recipe_core.reporting.wording import counted, escaped
+
+PAGES = Path(__file__).resolve().parent.parent / "pages"
+ON_OVERVIEW, ON_FINDINGS = 6, 12
+"""Pictures on a card: one line of them on a laptop, or two."""
+
+
+@st.fragment
+def brief_card(check_id: str) -> None:
+    """A finding on the overview: what was seen and a line of pictures; leads to its own card."""
+    finding = opened.finding(check_id)
+    if finding is None:
+        return
+    with st.container(border=True, key=f"brief-{check_id}"):
+        words.html(words.headline(finding, question(check_id)))
+        row = _pictures(finding, ON_OVERVIEW, "brief")
+        st.page_link(
+            PAGES / "findings.py", label="Evidence and thresholds", icon=":material/arrow_forward:",
+            query_params={"check": check_id},
+        )  # fmt: skip
+    if row is not None:
+        sample_dialog(row)
+
+
+@st.fragment
+def full_card(check_id: str) -> None:
+    """A finding with its evidence; its sliders re-judge this check alone."""
+    reported = opened.finding(check_id)
+    if reported is None:
+        return
+    with st.container(border=True, key=f"card-{check_id}"):
+        top = st.container()
+        check = opened.checks().get(check_id)
+        finding = _with_sliders(check, reported) if check and check.settings else _plain(reported)
+        with top:
+            words.html(words.headline(finding, question(check_id)))
+            _what_changed(finding, check_id)
+            row = _pictures(finding, ON_FINDINGS, "full")
+            _link_to_samples(finding)
+        _more(finding, check)
+    if row is not None:
+        sample_dialog(row)
+
+
+def _with_sliders(check: Check, reported: Finding) -> Finding:
+    """Charts on the left, sliders on the right; what they say is judged before it is drawn."""
+    used = opened.findings()[check.id].thresholds
+    left, right = st.columns([5, 3], gap="large")
+    with right:
+        st.caption("Thresholds")
+        chosen = thresholds(check, used)
+    finding = _judged(check.id, chosen, reported) if chosen else opened.findings()[check.id]
+    with left:
+        _charts(finding)
+    return finding
+
+
+def _judged(check_id: str, chosen: Mapping[str, Value], reported: Finding) -> Finding:
+    try:
+        return opened.judged(check_id, chosen)
+    except RecipeError as e:
+        words.problem(e)
+        return reported
+
+
+def _plain(finding: Finding) -> Finding:
+    _charts(finding)
+    return finding
+
+
+def _charts(finding: Finding) -> None:
+    for i, chart in enumerate(finding.charts):
+        _chart(chart, f"chart-{finding.check}-{i}")
+
+
+def _chart(chart: Chart, key: str) -> None:
+    st.plotly_chart(
+        figure(chart, dark=st.context.theme.type == "dark"), theme=None, key=key,
+        config={"displayModeBar": False, "displaylogo": False},
+    )  # fmt: skip
+
+
+def _what_changed(finding: Finding, check_id: str) -> None:
+    moved, before = opened.moved(check_id), opened.findings()[check_id]
+    changed = {k: v for k, v in moved.items() if before.thresholds.get(k, v) != v}
+    if not changed:
+        return
+    was = {k: before.thresholds[k] for k in changed}
+    words.html(
+        f'<div class="r-changed">With {escaped(words.settings(changed))} instead of '
+        f"{escaped(words.settings(was))}: {said(finding)}. The report says: {said(before)}.</div>"
+    )
+
+
+def said(finding: Finding) -> str:
+    """Verdict and number of samples, for comparing two findings of one check."""
+    verdict = words.WORDS[finding.verdict].lower()
+    return f"{verdict}, {counted(len(finding.subjects), 'sample')}"
+
+
+def _pictures(finding: Finding, most: int, place: str) -> int | None:
+    if not len(finding.subjects):
+        return None
+    return strip(finding.subjects, most, key=f"strip-{place}-{finding.check}")
+
+
+def _link_to_samples(finding: Finding) -> None:
+    n = len(set(finding.subjects.rows.tolist()))
+    if n:
+        label = f"See these {n:,} samples" if n > 1 else "See this sample"
+        st.page_link(
+            PAGES / "browse.py", label=label, icon=":material/grid_view:",
+            query_params={"finding": finding.check},
+        )  # fmt: skip
+
+
+def _more(finding: Finding, check: Check | None) -> None:
+    if check:
+        with st.expander("Why this matters"):
+            words.html(f'<p class="r-saw" style="white-space:pre-line">{escaped(check.why)}</p>')
+    if finding.numbers:
+        with st.expander("Numbers"):
+            trace = finding.numbers.get("traceback")
+            words.html(words.table({k: v for k, v in finding.numbers.items() if k != "traceback"}))
+            if trace:
+                st.code(str(trace), language=None, wrap_lines=True)
+
+
+def question(check_id: str) -> str:
+    """The check's question; its name where this version no longer has it."""
+    check = opened.checks().get(check_id)
+    return check.question if check else words.spoken(check_id)

@@ -1,0 +1,394 @@
+"""Does every engine keep the promise: each item back exactly once, whatever an item does?"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from recipe_core.execution.engines import engine, usable_cores
+from recipe_core.execution.executor import (
+    Attempt,
+    Done,
+    Executor,
+    Job,
+    again_after_crash,
+)
+from recipe_core.execution.here import Here
+from recipe_core.execution.processes import LocalProcesses
+from recipe_core.kernel.errors import BadSetting, Misuse, RecipeError, UnknownName
+from tests.contracts import executor_work as work
+
+ROOT = Path(__file__).parents[2]
+PATIENCE = 30.0
+"""Seconds that a test waits for something before it calls it missing; no measure of speed."""
+
+
+@pytest.fixture(scope="module")
+def ray_cluster() -> Iterator[None]:
+    ray = pytest.importorskip("ray", reason="Ray is not installed")
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, ignore_reinit_error=True)
+    yield
+    ray.shutdown()
+
+
+RAY = pytest.param("ray", marks=[pytest.mark.ray, pytest.mark.slow])
+
+
+@pytest.fixture(params=["here", "local", RAY])
+def any_engine(request: pytest.FixtureRequest) -> Executor:
+    return _engine(request)
+
+
+@pytest.fixture(params=["local", RAY])
+def protecting(request: pytest.FixtureRequest) -> Executor:
+    return _engine(request)
+
+
+def _engine(request: pytest.FixtureRequest) -> Executor:
+    if request.param == "ray":
+        request.getfixturevalue("ray_cluster")
+    return engine(request.param, 2)
+
+
+def _chunked(items: Sequence[Any], rng: random.Random) -> list[Sequence[Any]]:
+    chunks, at = [], 0
+    while at < len(items):
+        size = rng.randint(1, 9)
+        chunks.append(items[at : at + size])
+        at += size
+    return chunks
+
+
+def _items(done: Sequence[Done[Any, Any]]) -> list[Any]:
+    return sorted(item for d in done for item in d.items)
+
+
+def _living(pid: int) -> bool:
+    """Whether the process runs; one that only waits to be reaped does not."""
+    status = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True)
+    return status.stdout.strip()[:1] not in ("", "Z")
+
+
+def _eventually(question: Callable[[], bool]) -> bool:
+    end = time.monotonic() + PATIENCE
+    while not question():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+# --- every engine ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_every_item_comes_back_once_with_its_result(any_engine: Executor, seed: int) -> None:
+    rng = random.Random(seed)
+    items = list(range(rng.randint(1, 200)))
+    done = list(any_engine.map(Job(work.squares, 30), _chunked(items, rng)))
+    assert _items(done) == items
+    assert all(d.result == [x * x for x in d.items] and not d.failure for d in done)
+
+
+def test_nothing_in_nothing_out(any_engine: Executor) -> None:
+    assert list(any_engine.map(Job(work.squares, 30), [])) == []
+    assert list(any_engine.map(Job(work.squares, 30), [[], ()])) == []
+
+
+def test_an_exception_costs_its_item_only(any_engine: Executor) -> None:
+    items = ["fine 1", "raise 1", "fine 2", "raise 2"]
+    done = list(any_engine.map(Job(work.troubled, 30), [items, ["fine 3"]]))
+    assert _items(done) == sorted([*items, "fine 3"])
+    raised = {d.items: d.detail for d in done if d.failure == "raised"}
+    assert raised == {(x,): "ValueError: no way" for x in ("raise 1", "raise 2")}
+    assert sum(d.failure == "" for d in done) >= 1
+
+
+def test_chunks_are_taken_lazily(any_engine: Executor) -> None:
+    taken = 0
+
+    def source() -> Iterator[list[int]]:
+        nonlocal taken
+        for i in range(10_000):
+            taken += 1
+            yield [i]
+
+    results = any_engine.map(Job(work.squares, 30), source())
+    for got in range(1, 101):
+        next(results)
+        assert taken <= got + 6  # two for each of two workers, and answers already in the pipes
+    results.close()  # type: ignore[attr-defined]
+
+
+def test_an_error_in_the_source_reaches_the_caller(any_engine: Executor) -> None:
+    def source() -> Iterator[list[int]]:
+        yield [1]
+        raise OSError("the folder went away")
+
+    with pytest.raises(OSError, match="went away"):
+        list(any_engine.map(Job(work.squares, 30), source()))
+
+
+def test_tables_and_megabytes_pass_in_both_directions(any_engine: Executor) -> None:
+    blobs = [bytes([i]) * 3_000_000 + b"end" for i in range(8)]
+    done = list(any_engine.map(Job(work.bulky, 60), [[b] for b in blobs]))
+    assert _items(done) == blobs
+    assert all(d.result is not None and d.result[1] == [d.items[0][::-1]] for d in done)
+    assert all(d.result is not None and d.result[0]["length"].to_pylist() == [3_000_003] for d in done)
+
+
+# --- engines with processes -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("trouble", ["segfault", "kill", "leave", "hang", "raise", "exit"])
+def test_an_item_costs_itself_only(protecting: Executor, trouble: str) -> None:
+    items = [f"fine {i:02}" for i in range(8)]
+    items[3] = f"{trouble} 3"
+    done = list(protecting.map(Job(work.troubled, 2), [items, ["fine 90", "fine 91"]]))
+    assert _items(done) == sorted([*items, "fine 90", "fine 91"])
+    assert [(d.items, d.failure) for d in done if d.failure] == [
+        ((items[3],), work.OUTCOME[trouble])
+    ]
+    assert all(d.result == list(d.items) for d in done if not d.failure)
+    assert all(bool(d.detail) == bool(d.failure) for d in done)
+
+
+def test_a_result_that_cannot_be_pickled_is_that_items_failure(protecting: Executor) -> None:
+    done = list(protecting.map(Job(work.lambdas, 30), [[2, 4, 5], [6]]))
+    assert _items(done) == [2, 4, 5, 6]
+    failed = [d for d in done if d.failure]
+    assert [(d.items, d.failure) for d in failed] == [((5,), "raised")]
+    assert "pickle" in failed[0].detail
+
+
+def test_a_hang_that_says_nothing_is_found(protecting: Executor) -> None:
+    items = ["fine 1", "hang 1", "fine 2"]
+    done = list(protecting.map(Job(work.silent_hang, 1), [items]))
+    assert {d.items: d.failure for d in done if d.failure} == {("hang 1",): "timeout"}
+    assert _items(done) == sorted(items)
+
+
+def test_who_dies_once_by_bad_luck_is_not_blamed(protecting: Executor, tmp_path: Path) -> None:
+    items = [str(tmp_path / f"{i}") for i in range(3)]
+    done = list(protecting.map(Job(work.killed_once, 30), [items[:2], items[2:]]))
+    assert _items(done) == items
+    assert not [d for d in done if d.failure]
+
+
+def test_closing_early_leaves_no_process(protecting: Executor, tmp_path: Path) -> None:
+    results = protecting.map(Job(work.sign, 30), ([str(tmp_path)] for _ in range(1000)))
+    for _ in range(20):
+        next(results)
+    results.close()  # type: ignore[attr-defined]
+    pids = [int(p.name) for p in tmp_path.iterdir()]
+    assert pids
+    assert _eventually(lambda: not any(map(_living, pids)))
+
+
+def test_work_or_items_that_cannot_be_pickled_are_misuse(protecting: Executor) -> None:
+    if isinstance(protecting, LocalProcesses):  # Ray's pickle takes functions from anywhere
+        with pytest.raises(Misuse, match="the work cannot be pickled"):
+            list(protecting.map(Job(lambda items, beat: 0, 30), [[1]]))
+    with pytest.raises(Misuse, match="item cannot be pickled"):
+        list(protecting.map(Job(work.squares, 30), [[sys._getframe()]]))
+
+
+def test_one_thread_per_worker(protecting: Executor) -> None:
+    (done,) = protecting.map(Job(work.environment, 30), [["OMP_NUM_THREADS"]])
+    assert done.result == ["1"]
+
+
+# --- local processes ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_random_troubles_in_random_chunks(seed: int) -> None:
+    rng = random.Random(seed)
+    kinds = ["fine"] * 30 + ["segfault", "kill", "leave", "raise", "exit"]
+    items = [f"{rng.choice(kinds)} {i}" for i in range(60)]
+    done = list(LocalProcesses(2).map(Job(work.troubled, 30), _chunked(items, rng)))
+    assert _items(done) == sorted(items)
+    told = {item: d.failure for d in done for item in d.items}
+    assert told == {item: work.OUTCOME[item.split()[0]] for item in items}
+
+
+def test_all_items_of_a_chunk_may_be_bad() -> None:
+    items = ["segfault 1", "hang 1", "leave 1", "raise 1"]
+    done = list(LocalProcesses(2).map(Job(work.troubled, 1), [items]))
+    assert {d.items[0]: d.failure for d in done} == {i: work.OUTCOME[i.split()[0]] for i in items}
+
+
+def test_the_cause_of_death_is_told() -> None:
+    items = [["segfault"], ["kill"], ["leave"]]
+    done = {d.items[0]: d.detail for d in LocalProcesses(2).map(Job(work.troubled, 30), items)}
+    assert done["segfault"].startswith("signal 11 (SIGSEGV)")
+    assert done["kill"].startswith("signal 9 (SIGKILL)") and "memory" in done["kill"]
+    assert done["leave"] == "exit code 3"
+
+
+def test_last_words_are_passed_on() -> None:
+    (done,) = LocalProcesses(1).map(Job(work.last_words, 30), [[1]])
+    assert done.failure == "crashed"
+    assert "SIGABRT" in done.detail and "heap is on fire" in done.detail
+
+
+def test_workers_do_not_write_to_the_terminal(capfd: pytest.CaptureFixture[str]) -> None:
+    done = list(LocalProcesses(1).map(Job(work.chatter, 30), [[1, 2], [3]]))
+    assert sum(d.result or 0 for d in done) == 3
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_slow_consumer_is_no_reason_to_give_up() -> None:
+    results = LocalProcesses(2).map(Job(work.squares, 0.4), [[i] for i in range(6)])
+    done = []
+    for d in results:
+        done.append(d)
+        time.sleep(0.6)
+    assert _items(done) == list(range(6))
+    assert not [d for d in done if d.failure]
+
+
+def test_a_worker_that_cannot_load_the_work_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = tmp_path / "here_today.py"
+    module.write_text("def work(items, beat):\n    return 0\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    import here_today  # type: ignore[import-not-found]
+
+    job: Job[int, int] = Job(here_today.work, 30)
+    assert [d.result for d in LocalProcesses(1).map(job, [[1]])] == [0]
+    module.write_text("import gone_tomorrow\n")
+    with pytest.raises(RecipeError, match="gone_tomorrow"):
+        list(LocalProcesses(2).map(job, [[1], [2]]))
+
+
+def test_a_worker_that_dies_while_it_loads_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = tmp_path / "dies_on_import.py"
+    module.write_text("def work(items, beat):\n    return 0\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    import dies_on_import  # type: ignore[import-not-found]
+
+    module.write_text("import os\nos._exit(7)\n")
+    job: Job[int, int] = Job(dies_on_import.work, 30)
+    with pytest.raises(RecipeError, match="exit code 7"):
+        list(LocalProcesses(2).map(job, [[1], [2]]))
+
+
+DRIVER = """
+    import sys
+    from recipe_core.execution.executor import Job
+    from recipe_core.execution.processes import LocalProcesses
+    from tests.contracts.executor_work import sign_and_sleep
+
+    list(LocalProcesses(2).map(Job(sign_and_sleep, 1e6), [[sys.argv[1]]] * 5))
+"""
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+def test_workers_end_with_their_driver(tmp_path: Path, how: signal.Signals) -> None:
+    driver = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(DRIVER), str(tmp_path)],
+        cwd=ROOT, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        assert _eventually(lambda: len(list(tmp_path.iterdir())) == 2)
+        pids = [int(p.name) for p in tmp_path.iterdir()]
+        assert all(map(_living, pids))
+        driver.send_signal(how)
+        driver.wait(PATIENCE)
+        assert _eventually(lambda: not any(map(_living, pids)))
+    finally:
+        driver.kill()
+        driver.wait()
+
+
+def test_workers_leave_ctrl_c_to_the_driver(tmp_path: Path) -> None:
+    results = LocalProcesses(1).map(Job(work.sign, 30), ([str(tmp_path)] for _ in range(50)))
+    pid = next(results).result
+    assert pid is not None
+    os.kill(pid, signal.SIGINT)
+    assert {d.result for d in results} == {pid}
+
+
+def test_open_files_do_not_pile_up() -> None:
+    def opened() -> int:
+        return len(os.listdir("/dev/fd"))
+
+    list(LocalProcesses(2).map(Job(work.troubled, 30), [["segfault"], ["fine"]]))
+    before = opened()
+    for _ in range(3):
+        list(LocalProcesses(2).map(Job(work.troubled, 30), [["segfault"], ["fine"]]))
+    assert opened() == before
+
+
+# --- what to run again ----------------------------------------------------------------------
+
+
+@given(st.integers(1, 40), st.randoms(use_true_random=False), st.booleans())
+@settings(deadline=None)
+def test_running_again_blames_exactly_the_guilty(n: int, rng: random.Random, known: bool) -> None:
+    """Simulated: guilty items always kill; with `known` the index is told, else it is not."""
+    guilty = {i for i in range(n) if rng.random() < 0.3}
+    todo, blamed, fine = [Attempt(tuple(range(n)))], [], []
+    while todo:
+        attempt = todo.pop()
+        at = next((k for k, item in enumerate(attempt.items) if item in guilty), None)
+        if at is None:
+            fine.extend(attempt.items)
+            continue
+        again = again_after_crash(attempt, at if known else None)
+        blamed.extend(attempt.items if not again else ())
+        todo.extend(again)
+    assert sorted(blamed) == sorted(guilty)
+    assert sorted(fine) == sorted(set(range(n)) - guilty)
+
+
+# --- engines by name ------------------------------------------------------------------------
+
+
+def test_engines_by_name() -> None:
+    assert isinstance(engine("here", None), Here)
+    assert engine("local", 3) == LocalProcesses(3)
+    assert engine("local", 1) == LocalProcesses(1)
+    assert engine("local", None) == LocalProcesses(usable_cores())
+    with pytest.raises(UnknownName, match="Did you mean 'local'"):
+        engine("locla", 2)
+    with pytest.raises(BadSetting, match="at least 1"):
+        engine("local", 0)
+
+
+def test_without_ray_the_message_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(Misuse, match="pip install"):
+        engine("ray", 2)
+
+
+def test_cores_respect_the_containers_quota(tmp_path: Path) -> None:
+    own = tmp_path / "cgroup"
+    own.write_text("0::/outer/inner\n")
+    inner = tmp_path / "outer" / "inner"
+    inner.mkdir(parents=True)
+    free = usable_cores(tmp_path, own)
+    (inner / "cpu.max").write_text("max 100000\n")
+    assert usable_cores(tmp_path, own) == free
+    (inner.parent / "cpu.max").write_text("100000 100000\n")
+    assert usable_cores(tmp_path, own) == 1
+    (inner.parent / "cpu.max").write_text("10000000 100000\n")
+    assert usable_cores(tmp_path, own) == free
+    (inner / "cpu.max").write_text("50000 100000\n")
+    assert usable_cores(tmp_path, own) == 1
