@@ -16,6 +16,7 @@ from recipe_core.kernel.errors import RecipeError
 from recipe_core.kernel.nouns import Chart, Finding
 from recipe_core.kernel.params import Value
 from recipe_core.reporting.figures import figure
+from recipe_core.reporting.verdicts import WORDS
 from recipe_core.reporting.wording import counted, escaped
 
 PAGES = Path(__file__).resolve().parent.parent / "pages"
@@ -112,7 +113,7 @@ def _what_changed(finding: Finding, check_id: str) -> None:
 
 def said(finding: Finding) -> str:
     """Verdict and number of samples, for comparing two findings of one check."""
-    verdict = words.WORDS[finding.verdict].lower()
+    verdict = WORDS[finding.verdict].lower()
     return f"{verdict}, {counted(len(finding.subjects), 'sample')}"
 
 

@@ -52,9 +52,7 @@ def run(host: str = "127.0.0.1", port: int = 8501) -> None:
     # Streamlit looks for .streamlit/config.toml beside the script that argv names.
     sys.argv = [str(Path(__file__).resolve())]
     served = st.App(Path(__file__).with_name("router.py"), routes=ROUTES, middleware=guards(hosts))
-    served.run(
-        config={"server.address": host, "server.port": port, "server.allowedHosts": hosts}
-    )
+    served.run(config={"server.address": host, "server.port": port, "server.allowedHosts": hosts})
 
 
 def guards(hosts: list[str]) -> list[Middleware]:

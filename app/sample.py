@@ -54,10 +54,12 @@ def picture(row: int, values: dict[str, Any]) -> str:
     error = values.get("error")
     note = ""
     if error:
-        note = f'<p class="r-saw"><b>{escaped(error)}</b> {escaped(values.get("error_detail", ""))}</p>'
+        why = escaped(values.get("error_detail", ""))
+        note = f'<p class="r-saw"><b>{escaped(error)}</b> {why}</p>'
     if not there:
         return (
-            f'<div class="r-nopicture"><div><b>No picture: {escaped(error or "not decoded")}</b><br>'
+            f'<div class="r-nopicture"><div>'
+            f"<b>No picture: {escaped(error or 'not decoded')}</b><br>"
             f"{escaped(values.get('error_detail', ''))}</div></div>"
         )
     if values.get("format") in INLINE and not error:
@@ -90,16 +92,14 @@ def _findings(row: int) -> None:
         )
 
 
-def naming(
-    row: int, findings: Iterable[Finding]
-) -> Iterable[tuple[Finding, list[str], list[int]]]:
-    """Findings with this row among their subjects, what they say of it, and who shares its group."""
+def naming(row: int, findings: Iterable[Finding]) -> Iterable[tuple[Finding, list[str], list[int]]]:
+    """Findings that name this row, what they say of it, and the rows that share its group."""
     for finding in findings:
         subjects = finding.subjects
         places = np.flatnonzero(subjects.rows == row)
         if not len(places):
             continue
-        details = list(dict.fromkeys(subjects.details[i] for i in places if subjects.details[i]))
+        details = list(dict.fromkeys(d for i in places if (d := subjects.details[int(i)])))
         others: list[int] = []
         if subjects.groups is not None:
             together = np.isin(subjects.groups, subjects.groups[places])

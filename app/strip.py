@@ -72,4 +72,3 @@ def _sample(subjects: Subjects, i: int, path: str, label: str, error: str) -> di
         # asked here, so that the browser never asks for one that is not there
         "picture": recipe.thumbnail(opened.workspace(), int(subjects.rows[i])) is not None,
     }  # fmt: skip
-

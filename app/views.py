@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app import opened
+from recipe_core.kernel.nouns import Subjects
 
 Rows = npt.NDArray[np.int64]
 MOST_BYTES = 256 * 2**20
@@ -71,3 +72,13 @@ def among(rows: Rows, wanted: Rows, *, worst_first: bool) -> Rows:
     _, first = np.unique(wanted, return_index=True)
     in_order = wanted[np.sort(first)]
     return in_order[np.isin(in_order, rows)]
+
+
+def together_worst_first(subjects: Subjects) -> Rows:
+    """(k,) the subjects' rows, worst first; members of a group follow its worst one."""
+    if subjects.groups is None:
+        return subjects.rows[np.argsort(subjects.scores, kind="stable")]
+    _, group = np.unique(subjects.groups, return_inverse=True)
+    worst = np.full(group.max(initial=-1) + 1, np.inf)
+    np.minimum.at(worst, group, subjects.scores)
+    return subjects.rows[np.lexsort((subjects.scores, group, worst[group]))]

@@ -49,6 +49,11 @@ def badge(verdict: str, n: int | None = None) -> str:
     )
 
 
+def note(text: object) -> None:
+    """Something worth a line that is no error."""
+    html(f'<div class="r-changed">{escaped(text)}</div>')
+
+
 def spoken(check_id: str) -> str:
     """near_duplicates -> Near duplicates."""
     return check_id.replace("_", " ").capitalize()

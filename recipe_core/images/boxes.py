@@ -19,12 +19,14 @@ from recipe_core.kernel.nouns import BOX_FIELDS
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
-BOX_COLUMN_FIELDS = pa.schema([
-    ("n_boxes", pa.int32()),
-    ("box_labels", pa.string()),
-    ("box_area_share", pa.float32()),
-    ("smallest_box_share", pa.float32()),
-])
+BOX_COLUMN_FIELDS = pa.schema(
+    [
+        ("n_boxes", pa.int32()),
+        ("box_labels", pa.string()),
+        ("box_area_share", pa.float32()),
+        ("smallest_box_share", pa.float32()),
+    ]
+)
 """
 n_boxes             annotated boxes of the sample
 box_labels          their labels, sorted, each once, joined by ", "
@@ -48,7 +50,9 @@ def pixel_boxes(boxes: pa.Table, samples: pa.Table) -> pa.Table:
     """
     if boxes.num_rows == 0:
         return boxes
-    width, height, orientation = (_of_box(boxes, samples, c) for c in ("width", "height", "orientation"))
+    width, height, orientation = (
+        _of_box(boxes, samples, c) for c in ("width", "height", "orientation")
+    )
     corners = np.stack([_floats(boxes[c]) for c in CORNERS])
     claimed = np.stack([_floats(boxes["annotated_width"]), _floats(boxes["annotated_height"])])
     stored = drawn_on_stored(claimed, width, height, orientation)
@@ -134,7 +138,9 @@ def _turned(corners: Floats, size: Floats, orientation: npt.NDArray[np.int_]) ->
 
 
 def _rebuilt(boxes: pa.Table, corners: Floats, claimed: Floats, lost: Flags) -> pa.Table:
-    new = {name: pa.array(c, pa.float64(), mask=lost) for name, c in zip(CORNERS, corners, strict=True)}
+    new = {
+        name: pa.array(c, pa.float64(), mask=lost) for name, c in zip(CORNERS, corners, strict=True)
+    }
     new["relative"] = pa.array(np.zeros(boxes.num_rows, bool))
     for name, c in zip(("annotated_width", "annotated_height"), claimed, strict=True):
         new[name] = pa.array(np.nan_to_num(c), mask=~np.isfinite(c)).cast(pa.int32())
@@ -164,7 +170,8 @@ def _of_box(boxes: pa.Table, samples: pa.Table, column: str) -> Floats:
     """(k,) float64: the sample's value for each box, NaN where it is null or not measured."""
     if column not in samples.column_names:
         return np.full(boxes.num_rows, np.nan)
-    return _floats(samples[column])[boxes["row"].to_numpy()]
+    rows: npt.NDArray[np.int64] = boxes["row"].to_numpy()
+    return np.asarray(_floats(samples[column])[rows])
 
 
 def _floats(column: pa.ChunkedArray) -> Floats:

@@ -18,6 +18,7 @@ MOST_SERIES = 8
 MOST_CELLS_A_SIDE = 40
 LONG_NAME = 12
 MANY_NAMES = 12
+LETTERS_IN_A_ROW = 64
 
 
 @dataclass(frozen=True)
@@ -132,8 +133,8 @@ def _picked(d: Drawn, kept: Sequence[int]) -> Drawn:
 
 def _laid(d: Drawn) -> Drawn:
     longest = max((len(n) for n in d.names), default=0)
-    many = len(d.names) > MANY_NAMES and not _ordered(d.x)
-    return replace(d, horizontal=longest > LONG_NAME or many)
+    crowded = len(d.names) > MANY_NAMES or longest * len(d.names) > LETTERS_IN_A_ROW
+    return replace(d, horizontal=longest > LONG_NAME or (crowded and not _ordered(d.x)))
 
 
 def _noted(d: Drawn, text: str) -> Drawn:

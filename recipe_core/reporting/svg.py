@@ -17,7 +17,7 @@ from recipe_core.kernel.nouns import Chart
 from recipe_core.reporting.drawn import Drawn, drawn, near_limits, reach, remark
 from recipe_core.reporting.wording import escaped, number, shortened
 
-WIDTH = 620
+WIDTH = 500
 LETTER = 6.4
 """Mean width in units of a letter at 12 units; wide scripts are cut a little early."""
 LABEL_LENGTH = 26
@@ -146,7 +146,7 @@ def _margin(texts: Sequence[str]) -> float:
     return 14 + LETTER * max((len(t) for t in texts), default=0)
 
 
-TOP, BOTTOM, HEIGHT, RIGHT = 22, 204, 248, WIDTH - 14
+TOP, BOTTOM, HEIGHT, RIGHT = 22, 204, 248, WIDTH - 36
 """Edges of the plotting area of charts with an upright value axis, and their whole height."""
 
 
@@ -167,7 +167,7 @@ def _upright(d: Drawn, values: list[float]) -> tuple[Scale, float, str]:
 def _level_limits(d: Drawn, scale: Scale, left: float) -> str:
     return "".join(
         _line(left, scale(t), RIGHT, scale(t), "limit")
-        + _text(RIGHT, scale(t) - 4, number(t), "end", "limit-text")
+        + _text(RIGHT + 4, scale(t) + 4, number(t), "start", "limit-text")
         for t in near_limits(d)
     )
 
@@ -238,13 +238,13 @@ def _lying(d: Drawn) -> tuple[str, float]:
     for c, name in enumerate(shown):
         y = top + slot * (c + 0.5) + 4
         body += _text(left - 6, y, name, "end", "label") + _lying_total(d, c, scale, y)
-    body += _text(RIGHT - 40, bottom + 31, d.chart.y_title, "end", "name")
+    body += _text(RIGHT - 24, bottom + 31, d.chart.y_title, "end", "name")
     return body + _upright_limits(near_limits(d), scale, top, bottom), bottom + 36
 
 
 def _level(values: list[float], left: float, top: float, bottom: float) -> tuple[Scale, str]:
     """Value axis along the bottom with its grid."""
-    scale = Scale(values[0], values[-1], left, RIGHT - 40)
+    scale = Scale(values[0], values[-1], left, RIGHT - 24)
     return scale, "".join(
         _line(scale(v), top, scale(v), bottom, "grid") + _text(scale(v), bottom + 15, number(v))
         for v in values

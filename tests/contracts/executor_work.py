@@ -8,8 +8,11 @@ import signal
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pyarrow as pa
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 
 Beat = Callable[[int], None]
 
@@ -98,6 +101,8 @@ def lambdas(items: Sequence[int], beat: Beat) -> object:
 
 
 def bulky(items: Sequence[bytes], beat: Beat) -> tuple[pa.Table, list[bytes]]:
+    import pyarrow as pa  # most tests start workers that do without it
+
     beat(0)
     return pa.table({"length": [len(x) for x in items]}), [x[::-1] for x in items]
 

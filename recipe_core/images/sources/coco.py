@@ -20,7 +20,15 @@ from typing import Any
 
 from recipe_core.images.sources.listing import list_folder, peek
 from recipe_core.images.sources.manifest import missing_but_found
-from recipe_core.images.sources.source import BoxRows, Rows, Source, below, dataset, notes_of, split_of
+from recipe_core.images.sources.source import (
+    BoxRows,
+    Rows,
+    Source,
+    below,
+    dataset,
+    notes_of,
+    split_of,
+)
 from recipe_core.kernel.errors import SourceError
 from recipe_core.kernel.nouns import Dataset
 from recipe_core.kernel.progress import Progress
@@ -71,20 +79,42 @@ def read(path: Path, progress: Progress) -> Dataset:
     unnamed = sorted(pictures - set(reading.files))
     again = sorted(f for f, k in Counter(reading.files).items() for _ in range(k - 1))
     return dataset(
-        root=root, name=root.name if path.is_dir() else path.stem, form="coco",
-        class_names=reading.classes, boxes=reading.boxes.table(),
+        root=root,
+        name=root.name if path.is_dir() else path.stem,
+        form="coco",
+        class_names=reading.classes,
+        boxes=reading.boxes.table(),
         rows=Rows(reading.files, splits=reading.splits),
-        notes=[*notes_of(
-            ("bad_annotation", "{n} annotations cannot be read and are left out", reading.bad),
-            ("bad_annotation", "{n} annotations belong to an image id that is not there", reading.orphans),
-            ("bad_annotation", "{n} annotations have a category id that is not in categories; their "
-             "label is 'id N?'", reading.unknown),
-            ("missing_files", "{n} images do not exist on disk; they stay in the data set and are "
-             "reported as missing", gone),
-            ("duplicate_rows", "{n} images are named more than once; all are kept", again),
-            ("other_files", "{n} pictures on disk are in no COCO file and are left out", unnamed),
-        ), *(n for n in listing.notes() if n.kind != "other_files")],
-    )  # fmt: skip
+        notes=[
+            *notes_of(
+                ("bad_annotation", "{n} annotations cannot be read and are left out", reading.bad),
+                (
+                    "bad_annotation",
+                    "{n} annotations belong to an image id that is not there",
+                    reading.orphans,
+                ),
+                (
+                    "bad_annotation",
+                    "{n} annotations have a category id that is not in categories; their "
+                    "label is 'id N?'",
+                    reading.unknown,
+                ),
+                (
+                    "missing_files",
+                    "{n} images do not exist on disk; they stay in the data set and are "
+                    "reported as missing",
+                    gone,
+                ),
+                ("duplicate_rows", "{n} images are named more than once; all are kept", again),
+                (
+                    "other_files",
+                    "{n} pictures on disk are in no COCO file and are left out",
+                    unnamed,
+                ),
+            ),
+            *(n for n in listing.notes() if n.kind != "other_files"),
+        ],
+    )
 
 
 def split_in(file: Path, root: Path) -> str | None:
@@ -100,8 +130,11 @@ def split_in(file: Path, root: Path) -> str | None:
 def _read_file(file: Path, root: Path, pictures: set[bytes], reading: Reading) -> None:
     content = _load(file)
     images = [i for i in content["images"] if isinstance(i, dict) and _name_of(i)]
-    reading.bad += [f"{file.name} image {i!r}"[:200] for i in content["images"] if i not in images] \
-        if len(images) < len(content["images"]) else []  # fmt: skip
+    reading.bad += (
+        [f"{file.name} image {i!r}"[:200] for i in content["images"] if i not in images]
+        if len(images) < len(content["images"])
+        else []
+    )
     start = len(reading.files)
     reading.files += _located([_name_of(i) for i in images], file, root, pictures)
     reading.splits += [split_in(file, root)] * len(images)
@@ -109,8 +142,9 @@ def _read_file(file: Path, root: Path, pictures: set[bytes], reading: Reading) -
     sizes = [(_whole(i.get("width")), _whole(i.get("height"))) for i in images]
     names = {
         c["id"]: str(c.get("name", f"id {c['id']}"))
-        for c in content.get("categories") or () if isinstance(c, dict) and _is_id(c.get("id"))
-    }  # fmt: skip
+        for c in content.get("categories") or ()
+        if isinstance(c, dict) and _is_id(c.get("id"))
+    }
     reading.classes |= dict.fromkeys(names.values())
     for i, annotation in enumerate(content.get("annotations") or ()):
         if not isinstance(annotation, dict):
@@ -161,11 +195,17 @@ def _located(names: Sequence[str], file: Path, root: Path, pictures: set[bytes])
     year = re.sub(r"^(instances|person_keypoints|captions)_", "", file.stem)
     split = split_in(file, root) or ""
     up = file.parent.parent
-    folders = dict.fromkeys([
-        file.parent, *(b / d for b in dict.fromkeys([root, up]) for d in
-                       ("", "images", year, f"images/{year}", split, f"images/{split}", "data")),
-        *(root / os.fsdecode(d) for d in sorted({p.rpartition(b"/")[0] for p in pictures})),
-    ])  # fmt: skip
+    folders = dict.fromkeys(
+        [
+            file.parent,
+            *(
+                b / d
+                for b in dict.fromkeys([root, up])
+                for d in ("", "images", year, f"images/{year}", split, f"images/{split}", "data")
+            ),
+            *(root / os.fsdecode(d) for d in sorted({p.rpartition(b"/")[0] for p in pictures})),
+        ]
+    )
     encoded = [os.fsencode(n.encode("utf-8", "surrogatepass")) for n in names]
     sample = encoded[:: max(1, len(encoded) // 200)]
 
@@ -178,7 +218,9 @@ def _located(names: Sequence[str], file: Path, root: Path, pictures: set[bytes])
             best, most = folder, n
         if most == len(sample):
             break
-    return [below(root, os.fsencode(best) + b"/" + n if not n.startswith(b"/") else n) for n in encoded]
+    return [
+        below(root, os.fsencode(best) + b"/" + n if not n.startswith(b"/") else n) for n in encoded
+    ]
 
 
 def _json_files(path: Path) -> list[Path]:
@@ -186,8 +228,12 @@ def _json_files(path: Path) -> list[Path]:
         return [path] if path.suffix.lower() == ".json" and _looks_like_coco(path) else []
     places = [path, path / "annotations", path / "Annotations"]
     places += sorted(p for p in peek(path, 1000) if split_of(p.name) and p.is_dir())
-    found = {p.resolve(): p for place in places for p in peek(place, 5000)
-             if p.suffix.lower() == ".json" and _looks_like_coco(p)}  # fmt: skip
+    found = {
+        p.resolve(): p
+        for place in places
+        for p in peek(place, 5000)
+        if p.suffix.lower() == ".json" and _looks_like_coco(p)
+    }
     files = sorted(found.values())
     return [f for f in files if f.name.startswith("instances_")] or files
 
@@ -214,8 +260,12 @@ def _load(file: Path) -> dict[str, Any]:
         raise SourceError(f"{file} is no JSON: {e}.") from None
     keys = ("images", "annotations", "categories")
     if not isinstance(content, dict) or not isinstance(content.get("images"), list):
-        seen = ", ".join(map(repr, list(content)[:10])) if isinstance(content, dict) else "no object"
-        raise SourceError(f"{file} is no COCO file: expected the keys {', '.join(keys)}; found {seen}.")
+        seen = (
+            ", ".join(map(repr, list(content)[:10])) if isinstance(content, dict) else "no object"
+        )
+        raise SourceError(
+            f"{file} is no COCO file: expected the keys {', '.join(keys)}; found {seen}."
+        )
     for key in keys[1:]:
         if not isinstance(content.get(key, []), list):
             raise SourceError(f"{file} is no COCO file: its key {key} must hold a list.")

@@ -18,14 +18,30 @@ from pathlib import Path
 
 from recipe_core.images.sources.listing import Listing, list_folder
 from recipe_core.images.sources.source import (
-    Rows, Source, dataset, note, notes_of, readable, split_of,
-)  # fmt: skip
+    Rows,
+    Source,
+    dataset,
+    notes_of,
+    readable,
+    split_of,
+)
 from recipe_core.kernel.errors import SourceError
 from recipe_core.kernel.nouns import Dataset, Note
 from recipe_core.kernel.progress import Progress, silent
 
 GENERIC = frozenset(
-    "images image img imgs pictures picture pics photos photo data dataset jpegimages frames".split()
+    (
+        "images",
+        "image",
+        "img",
+        "imgs",
+        "pictures",
+        "pics",
+        "photos",
+        "data",
+        "dataset",
+        "jpegimages",
+    )
 )
 
 Folders = tuple[str, ...]
@@ -57,16 +73,21 @@ def read(path: Path, progress: Progress) -> Dataset:
     layout = layout_of(folders)
     classes = sorted({c for c in layout.labels if c is not None})
     return dataset(
-        root=path, name=path.name or "root", form="folder", class_names=classes,
+        root=path,
+        name=path.name or "root",
+        form="folder",
+        class_names=classes,
         rows=Rows(listing.pictures, labels=layout.labels, splits=layout.splits),
         notes=[*_layout_notes(listing, layout), *_no_pictures(listing), *listing.notes()],
-    )  # fmt: skip
+    )
 
 
 def nothing_in(path: Path, listing: Listing) -> str:
     """Why a folder without pictures is no data set, and what was expected."""
     n = len(listing.others)
-    seen = f"{n:,} other files, the first {readable(listing.others[0])!r}" if n else "no file at all"
+    seen = (
+        f"{n:,} other files, the first {readable(listing.others[0])!r}" if n else "no file at all"
+    )
     if listing.unreadable:
         seen += f", and {len(listing.unreadable):,} folders that cannot be opened"
     return (

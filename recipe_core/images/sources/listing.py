@@ -21,21 +21,21 @@ from recipe_core.kernel.nouns import Note
 from recipe_core.kernel.progress import Progress
 
 PICTURE_EXTENSIONS = frozenset(
-    "apng avif avifs blp bmp bw cur dcx dds dib emf eps fit fits flc fli ftc ftu gbr gif heic heics"
-    " heif heifs hif icb icns ico im j2c j2k jfif jp2 jpc jpe jpeg jpf jpg jpx mpo msp palm pbm pcd"
-    " pcx pfm pgm png pnm ppm ps psd pxr qoi ras rgb rgba sgi tga tif tiff vda vst webp wmf xbm xpm"
-    .encode().split()
+    b"apng avif avifs blp bmp bw cur dcx dds dib emf eps fit fits flc fli ftc ftu gbr gif heic heics"
+    b" heif heifs hif icb icns ico im j2c j2k jfif jp2 jpc jpe jpeg jpf jpg jpx mpo msp palm pbm pcd"
+    b" pcx pfm pgm png pnm ppm ps psd pxr qoi ras rgb rgba sgi tga tif tiff vda vst webp wmf xbm xpm"
+.split()
 )  # fmt: skip
 """What Pillow 13 and pillow-heif register, without pdf, mpg, mpeg, h5, hdf, grib, bufr and iim: no
 decoder gets a picture out of those, and a labels.h5 beside the pictures is no broken picture."""
 
 OTHER_EXTENSIONS = frozenset(
-    "txt xml json jsonl csv tsv md rst html htm css js py pyc ipynb yaml yml toml ini cfg log pdf"
-    " doc docx xls xlsx ppt pptx zip gz tgz bz2 xz 7z rar tar npy npz pt pth pkl pickle h5 hdf5 hdf"
-    " mat parquet arrow feather lmdb mdb db sqlite record tfrecord onnx safetensors mp4 mpg mpeg avi"
-    " mov mkv webm mp3 wav sh bat exe dll so lock names data weights cache sha256 md5 svg grib bufr"
-    " iim tmp part crdownload"
-    .encode().split()
+    b"txt xml json jsonl csv tsv md rst html htm css js py pyc ipynb yaml yml toml ini cfg log pdf"
+    b" doc docx xls xlsx ppt pptx zip gz tgz bz2 xz 7z rar tar npy npz pt pth pkl pickle h5 hdf5 hdf"
+    b" mat parquet arrow feather lmdb mdb db sqlite record tfrecord onnx safetensors mp4 mpg mpeg avi"
+    b" mov mkv webm mp3 wav sh bat exe dll so lock names data weights cache sha256 md5 svg grib bufr"
+    b" iim tmp part crdownload"
+.split()
 )  # fmt: skip
 """Known to be no pictures: not opened to find out."""
 

@@ -27,8 +27,15 @@ import pyarrow.parquet as pq
 
 from recipe_core.images.sources.listing import list_folder
 from recipe_core.images.sources.source import (
-    Rows, Source, below, dataset, natural, note, notes_of, split_of,
-)  # fmt: skip
+    Rows,
+    Source,
+    below,
+    dataset,
+    natural,
+    note,
+    notes_of,
+    split_of,
+)
 from recipe_core.kernel.errors import SourceError
 from recipe_core.kernel.nouns import Dataset, Note
 from recipe_core.kernel.progress import Progress, silent
@@ -36,7 +43,9 @@ from recipe_core.kernel.progress import Progress, silent
 PATH_NAMES = ("path", "file", "filename", "file_name", "image", "image_path", "filepath")
 LABEL_NAMES = ("label", "class", "category", "target", "y")
 SPLIT_COLUMNS = ("split", "subset", "set", "partition")
-USUAL_STEMS = frozenset("manifest labels annotations index dataset data samples images".split())
+USUAL_STEMS = frozenset(
+    ["manifest", "labels", "annotations", "index", "dataset", "data", "samples", "images"]
+)
 ENDINGS = (".csv", ".tsv", ".jsonl", ".parquet")
 COVERAGE = 0.9
 """A manifest that names fewer of the pictures in its folder is about something else."""
@@ -47,8 +56,8 @@ _BAD_BYTE = re.compile(rb"\\x([0-9a-f]{2})")
 def recognise(path: Path) -> str | None:
     """A table with a path column, or a folder that such a table describes."""
     if path.is_file():
-        named = path.suffix.lower() in ENDINGS and _path_column(_header(path))
-        return f"its column {named!r} names files" if named else None
+        named = path.suffix.lower() in ENDINGS and names_files(path)
+        return "one of its columns names files" if named else None
     tables = _tables_in(path) if path.is_dir() else []
     if not tables or not _covers(path, tables):
         return None
@@ -74,24 +83,36 @@ def read(path: Path, progress: Progress) -> Dataset:
 
 
 def dataset_of(
-    root: Path, name: str, form: str, table: pa.Table, place: str, notes: Sequence[Note],
-    boxes: pa.Table | None = None, box_classes: Iterable[str] = (),
-) -> Dataset:  # fmt: skip
+    root: Path,
+    name: str,
+    form: str,
+    table: pa.Table,
+    place: str,
+    notes: Sequence[Note],
+    boxes: pa.Table | None = None,
+    box_classes: Iterable[str] = (),
+) -> Dataset:
     """The Dataset of a table with a path column. Raises SourceError naming the columns seen."""
     path, label, split = columns_of(table.column_names, place)
     files = [_file(root, text, place, i) for i, text in enumerate(_texts(table[path]))]
     gone = missing_but_found(root, files)
     labels = None if label is None else _texts(table[label])
     rows = Rows(
-        files, labels=labels, splits=None if split is None else _texts(table[split]),
+        files,
+        labels=labels,
+        splits=None if split is None else _texts(table[split]),
         extra=table.select([c for c in table.column_names if c not in (path, label, split)]),
-    )  # fmt: skip
+    )
     classes = sorted({c for c in labels or () if c is not None}, key=natural)
     return dataset(
-        root=root, name=name, form=form, rows=rows, boxes=boxes,
+        root=root,
+        name=name,
+        form=form,
+        rows=rows,
+        boxes=boxes,
         class_names=[*classes, *(c for c in box_classes if c not in classes)],
         notes=[*notes, *_notes(table, files, labels, gone)],
-    )  # fmt: skip
+    )
 
 
 def columns_of(names: Sequence[str], place: str) -> tuple[str, str | None, str | None]:
@@ -108,8 +129,11 @@ def columns_of(names: Sequence[str], place: str) -> tuple[str, str | None, str |
 def read_table(path: Path) -> pa.Table:
     """The table in a file, by its ending. Raises SourceError with the line that cannot be read."""
     readers: dict[str, Callable[[Path], pa.Table]] = {
-        ".csv": _read_csv, ".tsv": _read_csv, ".jsonl": _read_jsonl, ".parquet": _read_parquet,
-    }  # fmt: skip
+        ".csv": _read_csv,
+        ".tsv": _read_csv,
+        ".jsonl": _read_jsonl,
+        ".parquet": _read_parquet,
+    }
     reader = readers.get(path.suffix.lower())
     if reader is None:
         raise SourceError(f"{path} is no manifest: expected a file ending in {', '.join(ENDINGS)}.")
@@ -117,6 +141,11 @@ def read_table(path: Path) -> pa.Table:
     if table.num_rows == 0:
         raise SourceError(f"{path} has no rows: expected one per picture.")
     return table
+
+
+def names_files(path: Path) -> bool:
+    """Whether the table in a file has a path column; only its header is read."""
+    return _path_column(_header(path)) is not None
 
 
 def missing_but_found(root: Path, files: list[bytes]) -> list[bytes]:
@@ -141,16 +170,28 @@ def missing_but_found(root: Path, files: list[bytes]) -> list[bytes]:
 def _notes(
     table: pa.Table, files: list[bytes], labels: list[str | None] | None, gone: list[bytes]
 ) -> list[Note]:
-    unlabelled = [] if labels is None else [f for f, c in zip(files, labels, strict=True) if c is None]
+    unlabelled = (
+        [] if labels is None else [f for f, c in zip(files, labels, strict=True) if c is None]
+    )
     notes = notes_of(
-        ("missing_files", "{n} rows name files that do not exist; they stay in the data set and are "
-         "reported as missing", gone),
-        ("duplicate_rows", "{n} rows name a file that an earlier row names with the same label; all "
-         "rows are kept", _repeated(files, labels or [None] * len(files))),
-        ("duplicate_rows", "{n} files have more than one label; each row is a sample",
-         _relabelled(files, labels or [])),
+        (
+            "missing_files",
+            "{n} rows name files that do not exist; they stay in the data set and are "
+            "reported as missing",
+            gone,
+        ),
+        (
+            "duplicate_rows",
+            "{n} rows name a file that an earlier row names with the same label; all rows are kept",
+            _repeated(files, labels or [None] * len(files)),
+        ),
+        (
+            "duplicate_rows",
+            "{n} files have more than one label; each row is a sample",
+            _relabelled(files, labels or []),
+        ),
         ("unlabelled", "{n} rows have no label", unlabelled),
-    )  # fmt: skip
+    )
     if labels is None:
         seen = ", ".join(table.column_names)
         text = f"No column of labels among {seen}: expected one of {', '.join(LABEL_NAMES)}"
@@ -190,10 +231,12 @@ def _first(names: Sequence[str], wanted: Sequence[str]) -> str | None:
 def _tables_in(folder: Path) -> list[Path]:
     """The manifest in a folder, or one per split; [] where none goes by a usual name."""
     tables = sorted(p for p in folder.iterdir() if p.suffix.lower() in ENDINGS and p.is_file())
-    tables = [t for t in tables if _path_column(_header(t))]
+    tables = [t for t in tables if names_files(t)]
     usual = [t for t in tables if t.stem.lower() in USUAL_STEMS]
     if usual:
-        return usual[:1] if len(usual) == 1 else [t for t in usual if t.stem.lower() == "manifest"][:1]
+        return (
+            usual[:1] if len(usual) == 1 else [t for t in usual if t.stem.lower() == "manifest"][:1]
+        )
     return [t for t in tables if split_of(t.stem)]
 
 
@@ -208,8 +251,12 @@ def _covers(folder: Path, tables: Sequence[Path]) -> bool:
         parts = [read_table(t) for t in tables]
     except SourceError:
         return True  # a manifest by name that cannot be read must be told, not passed over
-    named = [below(folder, os.fsencode(t)) for p in parts
-             for t in _texts(p[_path_column(p.column_names)]) if t and "\0" not in t]  # fmt: skip
+    named = [
+        below(folder, os.fsencode(t))
+        for p in parts
+        for t in _texts(p[_path_column(p.column_names)])
+        if t and "\0" not in t
+    ]
     missing_but_found(folder, named)
     found = pictures & set(named)
     return bool(found) and len(found) >= COVERAGE * len(pictures)
@@ -244,7 +291,9 @@ def _read_parquet(path: Path) -> pa.Table:
 
 
 def _is_plain(kind: pa.DataType) -> bool:
-    return not (pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
+    return not (
+        pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
+    )
 
 
 def _read_jsonl(path: Path) -> pa.Table:
@@ -257,7 +306,7 @@ def _read_jsonl(path: Path) -> pa.Table:
         except ValueError as e:
             raise SourceError(f"{path}: line {i + 1} is no JSON: {e}.") from None
         if not isinstance(record, dict):
-            raise SourceError(f"{path}: line {i + 1} must be an object like {{\"path\": …}}.")
+            raise SourceError(f'{path}: line {i + 1} must be an object like {{"path": …}}.')
         records.append(record)
     names = list(dict.fromkeys(name for record in records for name in record))
     return pa.table({name: json_column([r.get(name) for r in records]) for name in names})
@@ -271,13 +320,18 @@ def json_column(values: list[Any]) -> pa.Array:
             return column
     except (pa.ArrowException, OverflowError):
         pass
-    return pa.array([v if v is None or isinstance(v, str) else json.dumps(v) for v in values], pa.string())
+    return pa.array(
+        [v if v is None or isinstance(v, str) else json.dumps(v) for v in values], pa.string()
+    )
 
 
 def _read_csv(path: Path) -> pa.Table:
     text = _text_of(path)
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True,
-                        delimiter=_delimiter(path, text[: 1 << 16].partition("\n")[0]))  # fmt: skip
+    reader = csv.reader(
+        io.StringIO(text, newline=""),
+        strict=True,
+        delimiter=_delimiter(path, text[: 1 << 16].partition("\n")[0]),
+    )
     rows: list[list[str]] = []
     try:
         for row in reader:
@@ -312,10 +366,12 @@ def _unique(header: list[str]) -> list[str]:
 def _typed(header: list[str], rows: list[list[str]]) -> pa.Table:
     text_only = {_first(header, w) for w in (PATH_NAMES, LABEL_NAMES, SPLIT_COLUMNS)}
     columns = list(zip(*rows, strict=True)) or [()] * len(header)
-    return pa.table({
-        name: text_column(values) if name in text_only else csv_column(values)
-        for name, values in zip(header, columns, strict=True)
-    })  # fmt: skip
+    return pa.table(
+        {
+            name: text_column(values) if name in text_only else csv_column(values)
+            for name, values in zip(header, columns, strict=True)
+        }
+    )
 
 
 def text_column(values: Sequence[str]) -> pa.Array:
@@ -364,4 +420,3 @@ def _texts(column: pa.ChunkedArray) -> list[str | None]:
 
 
 SOURCE = Source("manifest", recognise, read)
-

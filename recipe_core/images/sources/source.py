@@ -92,24 +92,40 @@ def notes_of(*found: tuple[str, str, Sequence[str | bytes]]) -> list[Note]:
 
 
 def dataset(
-    *, root: Path, name: str, form: str, rows: Rows, class_names: Iterable[str],
-    boxes: pa.Table | None = None, notes: Iterable[Note] = (),
-) -> Dataset:  # fmt: skip
+    *,
+    root: Path,
+    name: str,
+    form: str,
+    rows: Rows,
+    class_names: Iterable[str],
+    boxes: pa.Table | None = None,
+    notes: Iterable[Note] = (),
+) -> Dataset:
     """The Dataset of these rows: splits under their usual names, notes that every source owes."""
     classes = tuple(class_names)
     names = usual_split_names({s for s in rows.splits or () if s is not None})
     renamed = [f"{own} -> {name}" for own, name in sorted(names.items()) if own != name]
     splits = None if rows.splits is None else [None if s is None else names[s] for s in rows.splits]
     return Dataset(
-        name=name, root=root, format=form, samples=_sample_table(replace(rows, splits=splits)),
+        name=name,
+        root=root,
+        format=form,
+        samples=_sample_table(replace(rows, splits=splits)),
         boxes=BOX_FIELDS.empty_table() if boxes is None else boxes,
-        class_names=classes, splits=in_split_order(set(names.values())),
-        notes=(*notes, *notes_of(
-            ("detection", "{n} splits go by their usual names", renamed),
-            ("case_clash", "{n} groups of classes differ by case only: they are kept apart",
-             _case_clashes(classes)),
-        )),
-    )  # fmt: skip
+        class_names=classes,
+        splits=in_split_order(set(names.values())),
+        notes=(
+            *notes,
+            *notes_of(
+                ("detection", "{n} splits go by their usual names", renamed),
+                (
+                    "case_clash",
+                    "{n} groups of classes differ by case only: they are kept apart",
+                    _case_clashes(classes),
+                ),
+            ),
+        ),
+    )
 
 
 def usual_split_names(own: set[str]) -> dict[str, str]:
@@ -148,13 +164,15 @@ def _sample_table(rows: Rows) -> pa.Table:
         paths = [f"{p}::{m}" for p, m in zip(paths, members, strict=True)]
     table = pa.Table.from_arrays(
         [
-            pa.array(sample_ids(rows.files, members), pa.string()), pa.array(paths, pa.string()),
+            pa.array(sample_ids(rows.files, members), pa.string()),
+            pa.array(paths, pa.string()),
             pa.array(plain, pa.binary()),
             pa.nulls(n, pa.int64()) if members is None else pa.array(members, pa.int64()),
-            _coded(rows.labels, n), _coded(rows.splits, n),
+            _coded(rows.labels, n),
+            _coded(rows.splits, n),
         ],
         schema=SAMPLE_FIELDS,
-    )  # fmt: skip
+    )
     return table if rows.extra is None else _with_extra(table, rows.extra)
 
 
@@ -200,7 +218,10 @@ def _case_clashes(classes: Sequence[str]) -> list[str]:
 
 def natural(name: str) -> list[Any]:
     """Sort key by which `class 10` comes after `class 9`."""
-    return [(1, int(p), "") if p.isdigit() and p.isascii() else (0, 0, p) for p in re.split(r"(\d+)", name)]
+    return [
+        (1, int(p), "") if p.isdigit() and p.isascii() else (0, 0, p)
+        for p in re.split(r"(\d+)", name)
+    ]
 
 
 class BoxRows:
@@ -210,9 +231,15 @@ class BoxRows:
         self._rows: list[tuple[Any, ...]] = []
 
     def add(
-        self, row: int, label: str, corners: tuple[float, float, float, float], place: str,
-        *, relative: bool = False, size: tuple[int | None, int | None] = (None, None),
-    ) -> None:  # fmt: skip
+        self,
+        row: int,
+        label: str,
+        corners: tuple[float, float, float, float],
+        place: str,
+        *,
+        relative: bool = False,
+        size: tuple[int | None, int | None] = (None, None),
+    ) -> None:
         """A box of sample `row`: xmin, ymin, xmax, ymax; `size`: the image's, as annotated."""
         self._rows.append((row, label, *corners, relative, *size, place))
 

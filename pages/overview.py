@@ -1,0 +1,124 @@
+"""Where does this data set stand, what is worst about it, and what comes next?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import streamlit as st
+
+from app import checklist, opened, scanning, words
+from app.cards import brief_card
+from recipe_core import recipe
+from recipe_core.kernel.nouns import Finding
+from recipe_core.kernel.report import Report
+from recipe_core.reporting.verdicts import SIGNS, worst_first
+from recipe_core.reporting.wording import counted, escaped, shortened
+
+WORST = 4
+
+
+def main() -> None:
+    """The first scan, or the data set and its findings."""
+    last = opened.report() if opened.has_results() else None
+    if last is None:
+        _first_scan()
+    else:
+        _data_set(last)
+        _worst(last)
+    _recipe(last)
+
+
+def _first_scan() -> None:
+    words.title("Look at the data first")
+    words.html(
+        '<p class="r-lead">Point Recipe at a data set of images. It reads every file once, never '
+        "changes any, and shows what is wrong with the data, with pictures.</p>"
+    )
+    if scanning.running():
+        scanning.progress()
+    else:
+        scanning.ended()
+        scanning.form()
+
+
+def _data_set(last: Report) -> None:
+    words.title(shortened(last.dataset.get("name") or "Data set", 80))
+    words.html(words.paragraph(last) + words.tallied(last.findings))
+    changes = checklist.outdated(last, recipe.versions())
+    if changes:
+        words.note(f"Updated since: {', '.join(changes)}. Scan again to judge with it.")
+    if scanning.running():
+        scanning.progress()
+        return
+    scanning.ended()
+    _notes(last)
+    with st.expander("Scan again, or another data set", icon=":material/refresh:"):
+        scanning.form()
+
+
+def _notes(last: Report) -> None:
+    notes = last.dataset.get("notes") or []
+    if notes:
+        with st.expander(
+            f"How it was read: {counted(len(notes), 'note')}", icon=":material/notes:"
+        ):
+            lines = "".join(f"<li>{escaped(shortened(n['text'], 600))}</li>" for n in notes)
+            words.html(f"<ul>{lines}</ul>")
+
+
+def _worst(last: Report) -> None:
+    asking = checklist.next_steps(last.findings)
+    bad = [f for f in worst_first(last.findings) if f.verdict in ("fail", "warn", "error")]
+    if not bad:
+        judged = [f for f in last.findings if f.verdict == "pass"]
+        words.section(
+            "Nothing found that needs mending", f"{counted(len(judged), 'check')} passed."
+        )
+        return
+    words.section("Worst first", f"{counted(len(asking), 'finding')} to act on.")
+    for finding in bad[:WORST]:
+        brief_card(finding.check)
+    if len(bad) > WORST:
+        st.page_link("../pages/findings.py", label=f"See all {len(bad)} findings that need a look",
+                     icon=":material/fact_check:")  # fmt: skip
+
+
+def _recipe(last: Report | None) -> None:
+    words.section("The recipe", "Every item, with the evidence there is for it so far.")
+    findings = {f.check: f for f in last.findings} if last else {}
+    old = bool(last and checklist.outdated(last, recipe.versions()))
+    words.html(
+        f'<div class="r-stages">{"".join(_stage(s, findings, old) for s in _stages())}</div>'
+    )
+
+
+def _stages() -> list[checklist.Stage]:
+    known = recipe.checks()
+    return [
+        checklist.with_unlisted(
+            stage, ((c.id, words.spoken(c.id)) for c in known if c.stage == stage.id)
+        )
+        for stage in checklist.RECIPE
+    ]
+
+
+def _stage(stage: checklist.Stage, findings: Mapping[str, Finding], old: bool) -> str:
+    items = "".join(_item(item, findings, old) for item in stage.items)
+    return (
+        f'<section class="r-stage"><h4>{escaped(stage.title)}</h4><p>{escaped(stage.aim)}</p>'
+        f"<ul>{items}</ul></section>"
+    )
+
+
+def _item(item: checklist.Item, findings: Mapping[str, Finding], old: bool) -> str:
+    state = checklist.item_state(item, findings, outdated=old)
+    verdict, word = checklist.LOOKS[state]
+    faint = ' class="r-todo"' if state == "not yet" else ""
+    sign = "○" if state == "not yet" else SIGNS[verdict]
+    return (
+        f'<li class="r-{verdict}"><span class="r-sign" aria-hidden="true">{sign}</span>'
+        f'<span{faint}>{escaped(item.title)}</span><span class="r-state">{word}</span></li>'
+    )
+
+
+main()
