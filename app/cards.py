@@ -35,7 +35,7 @@ def brief_card(check_id: str) -> None:
         row = _pictures(finding, ON_OVERVIEW, "brief")
         st.page_link(
             PAGES / "findings.py", label="Evidence and thresholds", icon=":material/arrow_forward:",
-            query_params={"check": check_id},
+            query_params={"check": words.spoken(check_id)},
         )  # fmt: skip
     if row is not None:
         sample_dialog(row)
@@ -129,16 +129,16 @@ def _link_to_samples(finding: Finding) -> None:
         label = f"See these {n:,} samples" if n > 1 else "See this sample"
         st.page_link(
             PAGES / "browse.py", label=label, icon=":material/grid_view:",
-            query_params={"finding": finding.check},
+            query_params={"finding": words.spoken(finding.check)},
         )  # fmt: skip
 
 
 def _more(finding: Finding, check: Check | None) -> None:
     if check:
-        with st.expander("Why this matters"):
+        with st.expander("Why this matters", type="compact"):
             words.html(f'<p class="r-saw" style="white-space:pre-line">{escaped(check.why)}</p>')
     if finding.numbers:
-        with st.expander("Numbers"):
+        with st.expander("Numbers", type="compact"):
             trace = finding.numbers.get("traceback")
             words.html(words.table({k: v for k, v in finding.numbers.items() if k != "traceback"}))
             if trace:

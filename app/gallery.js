@@ -125,7 +125,7 @@ class Grid {
     for (const cell of this.pool) cell.at >= from && cell.at < to ? at.set(cell.at, cell) : free.push(cell);
     for (let i = from; i < to; i++) {
       let cell = at.get(i);
-      if (!cell) { cell = free.pop(); this.blank(cell); cell.at = i; }
+      if (!cell) { cell = free.shift(); this.blank(cell); cell.at = i; }
       const x = (i % this.columns) * this.cellWidth, y = Math.floor(i / this.columns) * this.rowHeight - top;
       cell.el.style.cssText = `width:${this.cellWidth}px;height:${this.rowHeight}px;transform:translate(${x}px,${y}px)`;
       this.paint(cell);

@@ -22,8 +22,13 @@ HERE = Path(__file__).resolve().parent
 
 def main() -> None:
     """Draw what every page shares, then the page."""
-    st.set_page_config(page_title="Recipe", page_icon=str(HERE / "favicon.svg"), layout="wide")
-    st.html(sheet())
+    st.set_page_config(
+        page_title="Recipe",
+        page_icon=str(HERE / "favicon.svg"),
+        layout="wide",
+        initial_sidebar_state=264,
+    )
+    st.html(sheet("dark" if st.context.theme.type == "dark" else "light"))
     st.logo(str(HERE / "logo.svg"), size="large", icon_image=str(HERE / "favicon.svg"))
     page = st.navigation({
         "": [st.Page(PAGES / "overview.py", title="Overview", icon=":material/checklist:",

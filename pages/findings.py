@@ -29,6 +29,7 @@ def main() -> None:
 
 
 def _chosen(found: list[Finding]) -> str | None:
+    # a bound selectbox puts into the URL what it shows: links to here say "Near duplicates" too
     ids = [f.check for f in found]
     chosen = st.selectbox(
         "Show", [EVERY, *ids], key="check", bind="query-params", width=320,
@@ -46,7 +47,7 @@ def _skipped(skipped: list[Finding]) -> None:
         f'<div class="r-faint">{escaped(question(f.check))} {escaped(f.summary)}</div>'
         for f in skipped
     )
-    words.html(f'<div class="r-skipped">{rows}</div>')
+    words.html(f'<div class="r-unjudged">{rows}</div>')
 
 
 main()

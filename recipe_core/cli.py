@@ -234,10 +234,10 @@ def _told(report: Report, asked: argparse.Namespace) -> int:
     if asked.json:
         sys.stdout.write(recipe.to_json(report))
     else:
-        from recipe_core.reporting.terminal import terminal_report
+        from recipe_core.reporting.terminal import ANSI, PLAIN, terminal_report
 
         width = min(shutil.get_terminal_size((100, 24)).columns, 120)
-        print(terminal_report(report, width, color=_colourful()))
+        print(terminal_report(report, width, ANSI if _colourful() else PLAIN))
     verdicts = {f.verdict for f in report.findings}
     if "error" in verdicts:
         return BROKE

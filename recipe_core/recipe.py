@@ -451,8 +451,8 @@ def report_bytes(workspace: Path | str | None, kind: str) -> bytes:
     if kind == "json":
         return to_json(report).encode()
     if kind == "md":
-        return markdown_report(report, found).encode()
-    return html_report(report, found, _files(place)).encode()
+        return markdown_report(report, found, checks()).encode()
+    return html_report(report, found, _files(place), checks()).encode()
 
 
 def write_report(workspace: Path | str | None, path: Path | str) -> Path:
@@ -474,9 +474,9 @@ def write_report(workspace: Path | str | None, path: Path | str) -> Path:
 
 def to_json(report: Report) -> str:
     """The JSON report of the contract, as text."""
-    import json
+    from recipe_core.reporting.json_ import json_report
 
-    return json.dumps(report.to_json(), ensure_ascii=False, allow_nan=False, indent=1) + "\n"
+    return json_report(report)
 
 
 def versions() -> dict[str, str]:

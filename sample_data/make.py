@@ -1,8 +1,8 @@
 """How is the sample data made? `python sample_data/make.py DEST`: always the same files.
 
-Real handwritten digits (scikit-learn's bundled copy of the UCI set, 8 × 8 greys) are drawn as ink on
-paper, 64 × 64 in colour, as a folder of classes in three splits. Then flaws are planted, one kind after
-the other, and every one is a row of truth.csv: path (a folder where the flaw is one of the whole
+Real handwritten digits (scikit-learn's bundled copy of the UCI set, 8 × 8 greys) are drawn as ink
+on paper, 64 × 64 in colour, as a folder of classes in three splits. Then flaws are planted, one kind
+after the other, and every one is a row of truth.csv: path (a folder where the flaw is one of the whole
 folder), flaw (id of the check that should find it), kind, detail, group (ties copies together).
 A small second set, boxes/, has digits on a canvas with Pascal VOC annotations.
 """
@@ -159,16 +159,16 @@ def draw(digit: np.ndarray, rng: np.random.Generator, side: int = SIDE) -> Pixel
     light = paper_light(rng, side)[..., None]
     sheet = paper * light
     picture = sheet * (1 - ink[..., None]) + colour * light * ink[..., None]
-    grain = rng.normal(0, 2.0, (side, side, 1))
+    grain = rng.normal(0, 3.5, (side, side, 1))
     return as_bytes(picture + grain)
 
 
 def stroke(digit: np.ndarray, rng: np.random.Generator, side: int) -> np.ndarray:
     """(side, side) 0 … 1: how much ink; a little turned, shifted and scaled, as by hand."""
-    angle, scale = np.deg2rad(rng.uniform(-9, 9)), 8 / side * rng.uniform(1.05, 1.3)
+    angle, scale = np.deg2rad(rng.uniform(-14, 14)), 8 / side * rng.uniform(1.05, 1.4)
     turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     middle = np.full(2, (side - 1) / 2)
-    offset = np.full(2, 3.5) - turn @ (middle + rng.uniform(-0.07, 0.07, 2) * side)
+    offset = np.full(2, 3.5) - turn @ (middle + rng.uniform(-0.1, 0.1, 2) * side)
     smooth = ndimage.affine_transform(
         digit / 16, turn, offset, output_shape=(side, side), order=3, mode="constant"
     )
@@ -195,7 +195,7 @@ def paper_light(rng: np.random.Generator, side: int) -> np.ndarray:
     direction = rng.uniform(0, 2 * np.pi)
     light = 0.94 + rng.uniform(0.05, 0.22) * (x * np.cos(direction) + y * np.sin(direction))
     blotches = ndimage.gaussian_filter(rng.normal(size=(side, side)), side / 10, mode="wrap")
-    light = light + 0.035 * blotches / blotches.std()
+    light = light + 0.06 * blotches / blotches.std()
     if rng.random() < 0.4:
         spacing, start = rng.uniform(0.16, 0.3), rng.uniform(0, 1)
         light = light - 0.12 * (np.abs((y / spacing + start) % 1 - 0.5) < 0.045 / spacing * 0.5)
@@ -281,9 +281,7 @@ def tie(album: Album, checks: tuple[str, ...], kind: str, paths: list[str]) -> N
             album.truth.append(Flaw(path, check, kind, f"copy of {others}", str(album.groups)))
 
 
-def copy_into(
-    album: Album, path: str, data: bytes, split: str, word: str, ending: str = "jpg"
-) -> str:
+def copy_into(album: Album, split: str, word: str, data: bytes, ending: str = "jpg") -> str:
     copy = add_file(album, split, word, data, ending)
     album.used.add(copy)
     return copy
@@ -291,7 +289,7 @@ def copy_into(
 
 def plant_byte_copies(album: Album) -> None:
     for i, path in enumerate(fresh(album, "train", 6)):
-        copies = [copy_into(album, path, album.files[path], "train", word_of(path))
+        copies = [copy_into(album, "train", word_of(path), album.files[path])
                   for _ in range(2 if i == 0 else 1)]  # fmt: skip
         tie(album, ("exact_duplicates",), "bytes", [path, *copies])
 
@@ -299,7 +297,7 @@ def plant_byte_copies(album: Album) -> None:
 def plant_pixel_copies(album: Album) -> None:
     for path in fresh(album, "train", 4):
         again = saved(Image.fromarray(decoded(album.files[path])), "PNG", optimize=True)
-        copy = copy_into(album, path, again, "train", word_of(path), "png")
+        copy = copy_into(album, "train", word_of(path), again, "png")
         tie(album, ("exact_duplicates",), "pixels", [path, copy])
 
 
@@ -317,18 +315,18 @@ def plant_near_copies(album: Album) -> None:
     for kind, edit in EDITS.items():
         for path in fresh(album, "train", 3):
             data = edit(Image.fromarray(decoded(album.files[path])))
-            copy = copy_into(album, path, data, "train", word_of(path))
+            copy = copy_into(album, "train", word_of(path), data)
             tie(album, ("near_duplicates",), kind, [path, copy])
 
 
 def plant_leaks(album: Album) -> None:
     for split, n in (("validation", 3), ("test", 5)):
         for path in fresh(album, "train", n):
-            copy = copy_into(album, path, album.files[path], split, word_of(path))
+            copy = copy_into(album, split, word_of(path), album.files[path])
             tie(album, ("exact_duplicates", "split_leak"), "bytes", [path, copy])
     for path in fresh(album, "train", 4):
         data = EDITS["recompressed"](Image.fromarray(decoded(album.files[path])))
-        copy = copy_into(album, path, data, "test", word_of(path))
+        copy = copy_into(album, "test", word_of(path), data)
         tie(album, ("near_duplicates", "split_leak"), "recompressed", [path, copy])
 
 
@@ -336,11 +334,11 @@ def plant_conflicts(album: Album) -> None:
     for i, path in enumerate(fresh(album, "train", 6)):
         other = WORDS[(WORDS.index(word_of(path)) + 1) % 7]
         if i < 4:
-            copy = copy_into(album, path, album.files[path], "train", other)
+            copy = copy_into(album, "train", other, album.files[path])
             tie(album, ("exact_duplicates", "conflicting_labels"), "bytes", [path, copy])
         else:
             data = EDITS["recompressed"](Image.fromarray(decoded(album.files[path])))
-            copy = copy_into(album, path, data, "train", other)
+            copy = copy_into(album, "train", other, data)
             tie(album, ("near_duplicates", "conflicting_labels"), "recompressed", [path, copy])
         album.truth.append(Flaw(copy, "label_noise", "wrong_label", f"is a {word_of(path)}"))
 
@@ -401,8 +399,8 @@ def strictly_loads(data: bytes) -> bool:
 def plant_formats(album: Album) -> None:
     makers: list[tuple[str, str, Callable[[Pixels], bytes]]] = [
         ("wrong_extension", "jpg", lambda px: saved(Image.fromarray(px), "PNG")),
-        ("wrong_extension", "png", lambda px: jpeg(px)),
-        ("cmyk", "jpg", lambda px: saved(Image.fromarray(px).convert("CMYK"), "JPEG", quality=QUALITY)),
+        ("wrong_extension", "png", jpeg),
+        ("cmyk", "jpg", cmyk),
         ("palette", "png", lambda px: saved(Image.fromarray(px).quantize(32), "PNG")),
         ("sixteen_bit", "png", sixteen_bit),
         ("alpha", "png", with_alpha), ("alpha", "png", with_alpha),
@@ -416,6 +414,10 @@ def plant_formats(album: Album) -> None:
     for (kind, ending, make_bytes), path in zip(makers, chosen, strict=True):
         path = replace_with(album, path, make_bytes(album.pixels[path]), ending)  # noqa: PLW2901
         album.truth.append(Flaw(path, "format_forensics", kind))
+
+
+def cmyk(pixels: Pixels) -> bytes:
+    return saved(Image.fromarray(pixels).convert("CMYK"), "JPEG", quality=QUALITY)
 
 
 def sixteen_bit(pixels: Pixels) -> bytes:
@@ -440,7 +442,11 @@ def grey_as_rgb(pixels: Pixels) -> bytes:
 
 def turned(pixels: Pixels, orientation: int) -> bytes:
     """Stored turned, with the EXIF tag that turns it back."""
-    back = {3: Image.Transpose.ROTATE_180, 6: Image.Transpose.ROTATE_90, 8: Image.Transpose.ROTATE_270}
+    back = {
+        3: Image.Transpose.ROTATE_180,
+        6: Image.Transpose.ROTATE_90,
+        8: Image.Transpose.ROTATE_270,
+    }
     exif = Image.Exif()
     exif[0x0112] = orientation
     image = Image.fromarray(pixels).transpose(back[orientation])
@@ -539,12 +545,23 @@ def canvas(
     boxes = []
     for k in range(n):
         index, side = next(order), int(rng.integers(30, 36))
-        x, y = k * width // n + int(rng.integers(0, width // n - side + 1)), int(rng.integers(2, height - side - 2))
+        x, y = (
+            k * width // n + int(rng.integers(0, width // n - side + 1)),
+            int(rng.integers(2, height - side - 2)),
+        )
         mark = stroke(digits.images[index], rng, side)  # type: ignore[attr-defined]
         ink[y : y + side, x : x + side] = np.maximum(ink[y : y + side, x : x + side], mark)
         ys, xs = np.nonzero(mark > 0.5)
         name = WORDS[digits.target[index]]  # type: ignore[attr-defined]
-        boxes.append(Box(name, x + int(xs.min()), y + int(ys.min()), x + int(xs.max()) + 1, y + int(ys.max()) + 1))
+        boxes.append(
+            Box(
+                name,
+                x + int(xs.min()),
+                y + int(ys.min()),
+                x + int(xs.max()) + 1,
+                y + int(ys.max()) + 1,
+            )
+        )
     sheet = (paper * (1 - ink[..., None]) + colour * ink[..., None]) * light[..., None]
     return as_bytes(sheet + rng.normal(0, 2.0, (height, width, 1))), boxes
 
@@ -592,8 +609,8 @@ BOX_FAULTS: dict[int, tuple[str, Callable[[list[Box], tuple[int, int]], Spoiled]
 def voc(name: str, boxes: list[Box], size: tuple[int, int]) -> bytes:
     """A Pascal VOC annotation."""
     objects = "".join(
-        f"  <object>\n    <name>{b.name}</name>\n    <bndbox><xmin>{b.xmin}</xmin><ymin>{b.ymin}</ymin>"
-        f"<xmax>{b.xmax}</xmax><ymax>{b.ymax}</ymax></bndbox>\n  </object>\n"
+        f"  <object>\n    <name>{b.name}</name>\n    <bndbox>"
+        f"<xmin>{b.xmin}</xmin><ymin>{b.ymin}</ymin><xmax>{b.xmax}</xmax><ymax>{b.ymax}</ymax></bndbox>\n  </object>\n"
         for b in boxes
     )
     return (

@@ -8,6 +8,7 @@ life, replace the dead. POSIX only.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import mmap
 import os
@@ -341,8 +342,9 @@ def _started() -> _Member[Any]:
             signs = memoryview(shared).cast("d")
             signs[0] = signs[1] = -1.0
             fds = {"orders": orders_out, "answers": answers_in, "life": life.fileno()}
+            told = json.dumps({"path": sys.path, "driver": os.getpid(), **fds})
             process = subprocess.Popen(
-                [sys.executable, "-P", "-c", BOOT, json.dumps({"path": sys.path, "driver": os.getpid(), **fds})],
+                [sys.executable, "-P", "-c", BOOT, told],
                 stdin=subprocess.DEVNULL, stdout=output, stderr=output,
                 pass_fds=tuple(fds.values()), env={**os.environ, **ONE_THREAD},
             )  # fmt: skip
@@ -371,10 +373,8 @@ def _enlarge(fd: int) -> None:
     if sys.platform == "linux":
         import fcntl
 
-        try:
+        with contextlib.suppress(OSError):
             fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
-        except OSError:
-            pass
 
 
 def _pickled(what: str, value: object) -> bytes:

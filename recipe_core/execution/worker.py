@@ -41,7 +41,9 @@ def serve(orders: int, answers: int, life: int, driver: int) -> None:
     life              file descriptor of the shared memory
     driver            its process id
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group: the driver decides
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # Ctrl-C reaches the whole group: the driver decides
     _die_with(driver)
     inbox: Inbox = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(orders, inbox), daemon=True).start()

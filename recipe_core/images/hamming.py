@@ -144,7 +144,7 @@ def _together(
 
 
 def _distance(hashes: Hashes, one: np.uint64) -> npt.NDArray[np.uint8]:
-    return np.bitwise_count(hashes ^ one)
+    return np.asarray(np.bitwise_count(hashes ^ one), dtype=np.uint8)
 
 
 def _spread(hashes: Hashes, k: int) -> Hashes:
@@ -154,7 +154,7 @@ def _spread(hashes: Hashes, k: int) -> Hashes:
 def _thinned(
     hashes: Hashes, radius: int, most: int
 ) -> tuple[npt.NDArray[np.bool_], list[tuple[Indices, Indices, npt.NDArray[np.uint8]]]]:
-    """Which hashes are searched in full, and the stars (hub, neighbours, distances) of the others."""
+    """Which hashes are searched in full, and (hub, neighbours, distances) of the others."""
     alive = np.ones(len(hashes), np.bool_)
     sample = _spread(hashes, SAMPLED)
     degree = np.array([np.count_nonzero(_distance(hashes, s) <= radius) - 1 for s in sample])

@@ -28,7 +28,7 @@ BLUR = 2.0  # pixels of 64: finer than this is detail
 BLOCK = 8
 RIM = 1 / 16
 NOISE = 1.0  # grey levels squared: what recompression leaves in a flat picture is no detail
-STAGES = ((16, 6, 0.25), (32, 4, 0.4), (64, 3, None))
+STAGES = ((16, 6, 0.5), (32, 4, 0.6), (64, 3, None))
 """Side, steps and the likeness below which a pair is given up before the next, finer stage."""
 REACH = np.array([0.15, 0.1, 0.2, 0.1, 0.15, 0.2], np.float32)
 """How far the map may go from its start (scale, shear, shift in shares of the side): a crop or a
@@ -77,7 +77,7 @@ def _cosines(low: float, high: float) -> npt.NDArray[np.float32]:
 
 
 def hashes(spectra: Spectra) -> npt.NDArray[np.uint64]:
-    """(n,) perceptual hashes: which coefficients lie above the median (Krawetz; imagehash.phash)."""
+    """(n,) perceptual hashes: which coefficients exceed the median (as imagehash.phash)."""
     flat = spectra.reshape(len(spectra), KEPT * KEPT)
     above = flat > np.median(flat, axis=1, keepdims=True)
     return np.packbits(above, axis=1).view(">u8")[:, 0].astype(np.uint64)
@@ -90,10 +90,10 @@ def turned_spectra(spectra: Spectra) -> tuple[Spectra, ...]:
     """
     sign = np.where(np.arange(KEPT) % 2, -1, 1).astype(np.float32)
     turned = []
-    for start in (spectra, spectra * sign):
+    for now in (spectra, spectra * sign):
         for _ in range(4):
-            turned.append(start)
-            start = start.transpose(0, 2, 1) * sign[:, None]
+            turned.append(now)
+            now = now.transpose(0, 2, 1) * sign[:, None]  # noqa: PLW2901
     return tuple(turned)
 
 
@@ -149,7 +149,8 @@ def _cut(pictures: Pictures, region: Region) -> Pictures:
 
 def _shrunk(pictures: Pictures, side: int) -> Pictures:
     k = SIDE // side
-    return pictures.reshape(len(pictures), side, k, side, k).mean(axis=(2, 4))
+    cut = pictures.reshape(len(pictures), side, k, side, k)
+    return np.asarray(cut.mean(axis=(2, 4)), dtype=np.float32)
 
 
 def _grid(side: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
@@ -165,7 +166,8 @@ def _places(
     x, y = _grid(side)
     to_x = maps[:, 0:1] * x + maps[:, 1:2] * y + maps[:, 2:3]
     to_y = maps[:, 3:4] * x + maps[:, 4:5] * y + maps[:, 5:6]
-    return (to_x + 0.5) * side - 0.5, (to_y + 0.5) * side - 0.5
+    half = np.float32(0.5)
+    return (to_x + half) * side - half, (to_y + half) * side - half
 
 
 def _sampled(
@@ -250,7 +252,7 @@ def _blocks(flat: npt.NDArray[np.float32], side: int) -> npt.NDArray[np.float32]
     """(n, blocks, 64) from (n, side²)."""
     k = side // BLOCK
     cut = flat.reshape(len(flat), k, BLOCK, k, BLOCK)
-    return cut.transpose(0, 1, 3, 2, 4).reshape(len(flat), k * k, BLOCK * BLOCK)
+    return np.asarray(cut.transpose(0, 1, 3, 2, 4)).reshape(len(flat), k * k, BLOCK * BLOCK)
 
 
 def _fine(pictures: Pictures) -> Pictures:

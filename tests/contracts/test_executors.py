@@ -77,8 +77,14 @@ def _items(done: Sequence[Done[Any, Any]]) -> list[Any]:
 
 def _living(pid: int) -> bool:
     """Whether the process runs; one that only waits to be reaped does not."""
-    status = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True)
-    return status.stdout.strip()[:1] not in ("", "Z")
+    try:
+        os.kill(pid, 0)
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except ProcessLookupError:
+        return False
+    except FileNotFoundError:  # gone meanwhile, or a system without /proc
+        return not Path("/proc/self/stat").exists()
+    return state != "Z"
 
 
 def _eventually(question: Callable[[], bool]) -> bool:
@@ -146,7 +152,9 @@ def test_tables_and_megabytes_pass_in_both_directions(any_engine: Executor) -> N
     done = list(any_engine.map(Job(work.bulky, 60), [[b] for b in blobs]))
     assert _items(done) == blobs
     assert all(d.result is not None and d.result[1] == [d.items[0][::-1]] for d in done)
-    assert all(d.result is not None and d.result[0]["length"].to_pylist() == [3_000_003] for d in done)
+    assert all(
+        d.result is not None and d.result[0]["length"].to_pylist() == [3_000_003] for d in done
+    )
 
 
 # --- engines with processes -----------------------------------------------------------------
@@ -327,7 +335,7 @@ def test_workers_leave_ctrl_c_to_the_driver(tmp_path: Path) -> None:
 
 def test_open_files_do_not_pile_up() -> None:
     def opened() -> int:
-        return len(os.listdir("/dev/fd"))
+        return len(list(Path("/dev/fd").iterdir()))
 
     list(LocalProcesses(2).map(Job(work.troubled, 30), [["segfault"], ["fine"]]))
     before = opened()

@@ -111,8 +111,10 @@ def test_copies_do_not_teach_the_answer():
     without = {k: v for k, v in columns.items() if k != "phash"}
     without["content_hash"] = [f"{i:032x}" for i in range(960)]
     apart = shortcut.measure(make_evidence(without), None, silent).to_pylist()
-    score = {name: next(r["score"] for r in rows if (r["property"], r["label"]) == ("brightness", ""))
-             for name, rows in (("together", together), ("apart", apart))}  # fmt: skip
+    score = {
+        name: next(r["score"] for r in rows if r["property"] == "brightness" and r["label"] == "")
+        for name, rows in (("together", together), ("apart", apart))
+    }
     assert score["together"] < 0.62
     assert score["apart"] > score["together"] + 0.05
 

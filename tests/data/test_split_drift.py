@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 from scipy.stats import false_discovery_control, ks_2samp
 
 from recipe_core.data.checks import split_drift
-from recipe_core.data.checks.split_drift import CHECK, holm, total_variation, with_rare_together
+from recipe_core.data.checks.split_drift import (
+    CHECK,
+    distance_beyond,
+    holm,
+    total_variation,
+    with_rare_together,
+)
 from recipe_core.kernel.check import judged
 from recipe_core.kernel.evidence import Evidence
 from recipe_core.kernel.progress import silent
@@ -121,7 +127,24 @@ def test_broken_pictures_take_no_part():
     assert found(columns).verdict == "pass"
 
 
-def test_the_distance_is_scipys():
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 40), st.integers(1, 40))
+def test_without_grain_the_distance_is_scipys(seed, n, m):
+    rng = np.random.default_rng(seed)
+    a, b = rng.integers(0, 9, n) / 8, rng.integers(2, 12, m) / 8
+    assert distance_beyond(a, b, 0.0) == pytest.approx(ks_2samp(a, b).statistic, abs=1e-12)
+    assert distance_beyond(a, b, 0.3) <= distance_beyond(a, b, 0.1)
+    assert distance_beyond(a, b, 0.3) == distance_beyond(b, a, 0.3)
+
+
+def test_a_pixel_more_is_no_drift():
+    split = np.repeat(["train", "test"], 200)
+    width = np.where(split == "train", 533, 534)
+    assert found({"split": split, "width": width}).verdict == "pass"
+    assert found({"split": split, "width": width + 60 * (split == "test")}).verdict == "fail"
+
+
+def test_the_measured_distance_is_that_of_the_stored_values():
     rng = np.random.default_rng(6)
     columns = pictures(rng, 300)
     columns["split"] = split_at_random(rng, 300)
@@ -130,7 +153,8 @@ def test_the_distance_is_scipys():
     # Stored as float32, so compare with what is stored.
     contrast = columns["contrast"].astype(np.float32)
     a, b = (contrast[columns["split"] == s] for s in ("test", "train"))
-    assert row["effect"] == pytest.approx(ks_2samp(a, b).statistic)
+    assert row["p"] == pytest.approx(ks_2samp(a, b, method="asymp").pvalue)
+    assert row["effect"] <= ks_2samp(a, b).statistic
     assert (row["n"], row["n_reference"]) == (60, 180)
 
 

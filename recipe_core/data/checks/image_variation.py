@@ -3,9 +3,9 @@
 Variation that has nothing to do with the label is something the net must learn to ignore, and what
 preprocessing can remove it need not learn. Most variation is healthy and only shown here: quantiles
 of every property, and the pictures far outside of what is usual. Three kinds harm training without
-an error, and only these are a verdict: sizes so mixed that one resize blurs some pictures and throws
-away most of others; shapes so mixed that a resize to a square stretches some much more than others;
-grey and colour pictures mixed, where colour tells how a picture was taken.
+an error, and only these are a verdict: sizes so mixed that one resize blurs some pictures and
+throws away most of others; shapes so mixed that a resize to a square stretches some much more
+than others; grey and colour pictures mixed, where colour tells how a picture was taken.
 """
 
 from __future__ import annotations
@@ -41,19 +41,21 @@ REMOVED_BY = {
 }  # fmt: skip
 """Which preprocessing makes the pictures alike in this property."""
 MOST_NAMED = 3
+NORMAL_RATIO = 2.439
+"""Width of the middle 90 % of a normal distribution in interquartile ranges: 3.290 / 1.349."""
 
 
 @dataclass(frozen=True)
 class Params:
     fence: float = setting(
         3.0, low=0.5, high=20.0,
-        why="an outlier lies more than this many interquartile ranges outside the quartiles (Tukey's "
-        "'far out' is 3: of normally distributed values 2 in a million)",
+        why="an outlier lies more than this many interquartile ranges outside the quartiles "
+        "(Tukey's 'far out' is 3: of normally distributed values 2 in a million)",
     )  # fmt: skip
     size_ratio: float = setting(
         10.0, low=1.0, high=1000.0,
-        why="95 % / 5 % quantile of the side (root of the area); from 10 on no single size fits: what "
-        "keeps the detail of the large enlarges the small tenfold, which only blurs them",
+        why="95 % / 5 % quantile of the side (root of the area); from 10 on no single size fits: "
+        "what keeps the detail of the large enlarges the small tenfold, which only blurs them",
     )  # fmt: skip
     stretch: float = setting(
         2.0, low=1.0, high=20.0,
@@ -116,9 +118,11 @@ def range_of(
     x = on_scale[rows]
     quantiles = np.quantile(x, QUANTILES)
     q1, q3 = quantiles[3], quantiles[5]
-    # Where most pictures are equal (one camera) the quartiles meet: then a difference must still be
-    # worth a word to be an outlier.
-    reach = fence * max(q3 - q1, properties.grain(prop))
+    # Where most pictures are equal (one camera) the quartiles meet and everything else would be
+    # "far out": then the middle 90 % speaks, as many interquartile ranges wide as if normal, and a
+    # difference must still be worth a word.
+    spread = max(q3 - q1, (quantiles[6] - quantiles[2]) / NORMAL_RATIO)
+    reach = fence * max(spread, properties.grain(prop))
     beyond = np.maximum(q1 - x, x - q3)
     out = beyond > reach
     return Range(prop, np.array([properties.unscaled(q, prop) for q in quantiles]), q1 - reach,
@@ -140,8 +144,8 @@ def mixed_sizes(
     if high / low < params.size_ratio:
         return None
     return Mixture(
-        f"sizes are mixed {high / low:.0f} : 1 (side {low:.0f} px at the 5 % quantile, {high:.0f} px "
-        f"at 95 %; less than {params.size_ratio:g} : 1 expected)",
+        f"sizes are mixed {high / low:.0f} : 1 (side {low:.0f} px at the 5 % quantile, {high:.0f} "
+        f"px at 95 %; less than {params.size_ratio:g} : 1 expected)",
         "Choose the input size with spatial_detail, and drop or treat apart what is smaller.",
     )
 

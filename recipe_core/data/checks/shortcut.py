@@ -1,10 +1,10 @@
 """Does one plain property of the picture or its file give the label away?
 
-A net takes the easiest way to a low loss. If the pictures of one class were saved at another JPEG
-quality, in another size or with a frame, that is the easiest way, and it is gone with the next batch
-of data. Each property alone tries to predict the label, with a histogram classifier in five folds; the
-score is balanced accuracy on held-out samples, for all classes together and for each class against
-the rest, since with ten classes a give-away of one moves the score of all by a tenth only.
+A net takes the easiest way to a low loss. If the pictures of one class were saved at another
+quality, in another size or with a frame, that is the easiest way, and it is gone with the next
+batch of data. Each property alone tries to predict the label, with a histogram classifier in five
+folds; the score is balanced accuracy on held-out samples, for all classes together and for each
+class against the rest, since with ten classes a give-away of one moves the score of all by a tenth only.
 
 Properties of the file or the frame (format, quality, size, borders) should tell nothing about the
 scene. Brightness, colour and texture may: skies are bright. Those only count when one of them alone
@@ -236,7 +236,8 @@ def judge(evidence: Evidence, params: Params) -> Finding:
     flagged = standing_out([r for r in rows if r["told"] >= limit(r, rows, params)])
     return Finding(
         verdict(flagged, params), summary(rows, flagged), next_step(flagged),
-        figures(rows, flagged), subjects(evidence, flagged), charts(evidence, rows, flagged, params),
+        figures(rows, flagged), subjects(evidence, flagged),
+        charts(evidence, rows, flagged, params),
     )  # fmt: skip
 
 
@@ -298,7 +299,7 @@ def next_step(flagged: list[dict[str, object]]) -> str:
     if all(r["kind"] == "content" for r in flagged):
         return (
             f"Look at pictures of the class that differ in {listed(sorted(names))}: if the "
-            "property belongs to the scene it is fine, if it comes from how they were taken, vary it."
+            "property belongs to the scene fine; if it comes from how they were taken, vary it."
         )
     return (
         "Bring all classes to the same form before training (decode, crop, resize, save all alike, "

@@ -257,7 +257,7 @@ def _load(file: Path) -> dict[str, Any]:
     except OSError as e:
         raise SourceError(f"{file} cannot be read: {e.strerror}.") from None
     except (ValueError, RecursionError) as e:
-        raise SourceError(f"{file} is no JSON: {e}.") from None
+        raise SourceError(f"{file} is no JSON, expected a COCO file: {e}.") from None
     keys = ("images", "annotations", "categories")
     if not isinstance(content, dict) or not isinstance(content.get("images"), list):
         seen = (

@@ -117,7 +117,9 @@ def strip_shared(folders: Sequence[Folders]) -> list[Folders]:
         all(len(f) > shared + 1 and f[shared] == first[shared] for f in folders)
         and split_of(first[shared]) is None
     ):
-        if _all_splits({f[shared + 1] for f in folders}) and first[shared].lower() not in GENERIC:
+        splits_below = _all_splits({f[shared + 1] for f in folders})
+        last = all(len(f) == shared + 2 for f in folders)
+        if splits_below and last and first[shared].lower() not in GENERIC:
             break  # one class with splits below it, not a wrapper
         shared += 1
     return [f[shared:] for f in folders]

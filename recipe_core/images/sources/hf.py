@@ -1,9 +1,9 @@
 """Which samples does a Hugging Face data set on disk hold?
 
 Either `imagefolder` with a metadata.csv, .jsonl or .parquet (column file_name) at the top or in
-each split folder, or Parquet files with an image column {bytes, path}: a picture is then row `member` of
-its container. Class names come from the Parquet's own schema, dataset_info(s).json, or the front
-matter of README.md; boxes from a column `objects` {bbox: x, y, width, height; category}.
+each split folder, or Parquet files with an image column {bytes, path}: a picture is then row
+`member` of its container. Class names come from the Parquet's own schema, dataset_info(s).json, or
+the front matter of README.md; boxes from a column `objects` {bbox: x, y, width, height; category}.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from recipe_core.images.sources import folder, manifest
-from recipe_core.images.sources.hf_features import category_names, class_names_of, features_of
+from recipe_core.images.sources.hf_features import category_names, class_names_of, features_of, schema_of
 from recipe_core.images.sources.listing import Listing, list_folder, peek
 from recipe_core.images.sources.source import (
     BoxRows,
@@ -165,7 +165,14 @@ def _read_imagefolder(root: Path, metadata: Sequence[Path], progress: Progress) 
         at = table.column_names.index("label")
         table = table.set_column(at, "label", pa.array(_named(table["label"], names), pa.string()))
     return manifest.dataset_of(
-        root, root.name, "hf", table, ", ".join(places), notes, boxes, box_classes
+        root,
+        table,
+        ", ".join(places),
+        name=root.name,
+        form="hf",
+        notes=notes,
+        boxes=boxes,
+        box_classes=box_classes,
     )
 
 
@@ -177,9 +184,7 @@ def _metadata_table(root: Path, file: Path) -> pa.Table:
         table = pq.read_table(file) if file.suffix == ".parquet" else manifest.read_table(file)
     path = manifest.columns_of(table.column_names, str(file))[0]
     base = os.fsencode(file.parent)
-    files = [
-        below(root, base + b"/" + os.fsencode(str(t or ""))) for t in table[path].to_pylist()
-    ]
+    files = [below(root, base + b"/" + os.fsencode(str(t or ""))) for t in table[path].to_pylist()]
     for i, text in enumerate(table[path].to_pylist()):
         if not text or "\0" in str(text):
             raise SourceError(f"{file}: row {i + 1} names no file.")
@@ -196,8 +201,10 @@ def _with_folders(table: pa.Table, boxed: bool) -> tuple[pa.Table, list[Note]]:
     layout = folder.layout_of([tuple(n.split("/")[:-1]) for n in names])
     if not any(c in table.column_names for c in manifest.SPLIT_COLUMNS):
         table = table.append_column("split", pa.array(layout.splits, pa.string()))
-    if not boxed and any(layout.labels) and not any(
-        c in table.column_names for c in manifest.LABEL_NAMES
+    if (
+        not boxed
+        and any(layout.labels)
+        and not any(c in table.column_names for c in manifest.LABEL_NAMES)
     ):
         table = table.append_column("label", pa.array(layout.labels, pa.string()))
         told.append(note("detection", "The metadata has no label: labels are the folders' names"))
@@ -291,17 +298,16 @@ def _columns_beside(container: Path) -> pa.Table:
     The name that a picture had is kept as `original_name`.
     """
     image = _image_column(container)
-    file = pq.ParquetFile(container)
-    nested = pa.types.is_struct(file.schema_arrow.field(image).type)
-    wanted = [
-        c for c in file.schema_arrow.names if c != image and not _holds_bytes(file.schema_arrow, c)
-    ]
-    if nested:
-        wanted.append(f"{image}.path")
-    table = file.read(columns=wanted)
-    if not wanted:
-        return pa.table({"row_in_file": pa.array(range(file.metadata.num_rows))})
-    if not nested or image not in table.column_names:
+    with container.open("rb") as handle:  # Arrow itself opens no name that is not UTF-8
+        file = pq.ParquetFile(handle)
+        schema = file.schema_arrow
+        nested = pa.types.is_struct(schema.field(image).type)
+        wanted = [c for c in schema.names if c != image and not _holds_bytes(schema, c)]
+        wanted += [f"{image}.path"] if nested else []
+        if not wanted:
+            return pa.table({"row_in_file": pa.array(range(file.metadata.num_rows))})
+        table = file.read(columns=wanted)
+    if image not in table.column_names:
         return table
     names = pa.chunked_array([c.field("path") for c in table[image].chunks], pa.string())
     return table.drop_columns([image]).append_column("original_name", names)
@@ -322,7 +328,7 @@ def _image_column(path: Path) -> str | None:
     if path.suffix.lower() != ".parquet" or not path.is_file():
         return None
     try:
-        schema = pq.read_schema(path)
+        schema = schema_of(path)
     except (OSError, pa.ArrowException):
         return None
     for f in schema:

@@ -12,7 +12,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
+
+
+def schema_of(container: Path) -> pa.Schema:
+    """A Parquet file's schema, also where its name is not UTF-8 (Arrow itself refuses those)."""
+    with container.open("rb") as f:
+        return pq.read_schema(f)
 
 
 def features_of(root: Path, container: Path | None) -> Mapping[str, Any]:
@@ -22,7 +29,7 @@ def features_of(root: Path, container: Path | None) -> Mapping[str, Any]:
 
 def _feature_places(root: Path, container: Path | None) -> Iterator[Mapping[str, Any]]:
     if container is not None:
-        text = (pq.read_schema(container).metadata or {}).get(b"huggingface", b"{}")
+        text = (schema_of(container).metadata or {}).get(b"huggingface", b"{}")
         yield _inner(_json(text), "info", "features")
     for name in ("dataset_info.json", "dataset_infos.json"):
         if (root / name).is_file():
@@ -98,5 +105,3 @@ def category_names(features: Mapping[str, Any]) -> list[str] | None:
     inner = inner.get("feature", inner) if isinstance(inner, dict) else {}
     keys = ("category", "categories", "label", "category_id")
     return next((n for k in keys if (n := class_names_of(inner, k))), None)
-
-

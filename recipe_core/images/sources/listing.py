@@ -21,22 +21,25 @@ from recipe_core.kernel.nouns import Note
 from recipe_core.kernel.progress import Progress
 
 PICTURE_EXTENSIONS = frozenset(
-    b"apng avif avifs blp bmp bw cur dcx dds dib emf eps fit fits flc fli ftc ftu gbr gif heic heics"
-    b" heif heifs hif icb icns ico im j2c j2k jfif jp2 jpc jpe jpeg jpf jpg jpx mpo msp palm pbm pcd"
-    b" pcx pfm pgm png pnm ppm ps psd pxr qoi ras rgb rgba sgi tga tif tiff vda vst webp wmf xbm xpm"
-.split()
-)  # fmt: skip
+    b"""
+    apng avif avifs blp bmp bw cur dcx dds dib emf eps fit fits flc fli ftc ftu gbr gif
+    heic heics heif heifs hif icb icns ico im j2c j2k jfif jp2 jpc jpe jpeg jpf jpg jpx mpo
+    msp palm pbm pcd pcx pfm pgm png pnm ppm ps psd pxr qoi ras rgb rgba sgi tga tif tiff
+    vda vst webp wmf xbm xpm
+    """.split()
+)
 """What Pillow 13 and pillow-heif register, without pdf, mpg, mpeg, h5, hdf, grib, bufr and iim: no
 decoder gets a picture out of those, and a labels.h5 beside the pictures is no broken picture."""
 
 OTHER_EXTENSIONS = frozenset(
-    b"txt xml json jsonl csv tsv md rst html htm css js py pyc ipynb yaml yml toml ini cfg log pdf"
-    b" doc docx xls xlsx ppt pptx zip gz tgz bz2 xz 7z rar tar npy npz pt pth pkl pickle h5 hdf5 hdf"
-    b" mat parquet arrow feather lmdb mdb db sqlite record tfrecord onnx safetensors mp4 mpg mpeg avi"
-    b" mov mkv webm mp3 wav sh bat exe dll so lock names data weights cache sha256 md5 svg grib bufr"
-    b" iim tmp part crdownload"
-.split()
-)  # fmt: skip
+    b"""
+    txt xml json jsonl csv tsv md rst html htm css js py pyc ipynb yaml yml toml ini cfg
+    log pdf doc docx xls xlsx ppt pptx zip gz tgz bz2 xz 7z rar tar npy npz pt pth pkl
+    pickle h5 hdf5 hdf mat parquet arrow feather lmdb mdb db sqlite record tfrecord onnx
+    safetensors mp4 mpg mpeg avi mov mkv webm mp3 wav sh bat exe dll so lock names data
+    weights cache sha256 md5 svg grib bufr iim tmp part crdownload
+    """.split()
+)
 """Known to be no pictures: not opened to find out."""
 
 _MAGIC = re.compile(
@@ -155,21 +158,23 @@ def _entries(
 
 
 def _kind(entry: os.DirEntry[bytes]) -> str:
+    """file, folder, folder link, broken link, loop (a link to itself), or device (a pipe …)."""
     try:
         if entry.is_dir(follow_symlinks=False):
             return "folder"
         if entry.is_file(follow_symlinks=False):
             return "file"
-        if not entry.is_symlink():
-            return "device"  # a pipe or socket: opening it may hang
-        mode = entry.stat().st_mode
+        return _kind_of_link(entry.stat().st_mode) if entry.is_symlink() else "device"
     except FileNotFoundError:
         return "broken link"
     except OSError:
-        return "loop"  # a link to itself
+        return "loop"
+
+
+def _kind_of_link(mode: int) -> str:
     if stat.S_ISDIR(mode):
         return "folder link"
-    return "file" if stat.S_ISREG(mode) else "device"
+    return "file" if stat.S_ISREG(mode) else "device"  # opening a pipe may hang
 
 
 def _file(kind: str, name: bytes, entry: os.DirEntry[bytes], found: Listing) -> None:

@@ -79,16 +79,17 @@ def read(path: Path, progress: Progress) -> Dataset:
         parts = [_with_split(t, part) for t, part in zip(tables, parts, strict=True)]
     table = pa.concat_tables(parts, promote_options="permissive") if len(parts) > 1 else parts[0]
     name = root.name if path.is_dir() else path.stem
-    return dataset_of(root, name or "root", "manifest", table, tables[0].name, [])
+    return dataset_of(root, table, tables[0].name, name=name or "root", form="manifest")
 
 
 def dataset_of(
     root: Path,
-    name: str,
-    form: str,
     table: pa.Table,
     place: str,
-    notes: Sequence[Note],
+    *,
+    name: str,
+    form: str,
+    notes: Sequence[Note] = (),
     boxes: pa.Table | None = None,
     box_classes: Iterable[str] = (),
 ) -> Dataset:
@@ -120,7 +121,8 @@ def columns_of(names: Sequence[str], place: str) -> tuple[str, str | None, str |
     path = _path_column(names)
     if path is None:
         raise SourceError(
-            f"{place} has no column that names files: its columns are {', '.join(map(repr, names))}. "
+            f"{place} has no column that names files: "
+            f"its columns are {', '.join(map(repr, names))}. "
             f"Rename one to 'path' (also understood: {', '.join(PATH_NAMES[1:])})."
         )
     return path, _first(names, LABEL_NAMES), _first(names, SPLIT_COLUMNS)
@@ -272,7 +274,8 @@ def _header(path: Path) -> list[str]:
     """The column names, [] where they cannot be read."""
     try:
         if path.suffix.lower() == ".parquet":
-            return list(pq.read_schema(path).names)
+            with path.open("rb") as f:
+                return list(pq.read_schema(f).names)
         with path.open("rb") as f:
             first = f.readline(1 << 20).decode("utf-8-sig")
         if path.suffix.lower() == ".jsonl":
@@ -284,7 +287,8 @@ def _header(path: Path) -> list[str]:
 
 def _read_parquet(path: Path) -> pa.Table:
     try:
-        table = pq.read_table(path)
+        with path.open("rb") as f:  # Arrow itself opens no name that is not UTF-8
+            table = pq.read_table(f)
     except (OSError, pa.ArrowException) as e:
         raise SourceError(f"{path} cannot be read as Parquet: {e}.") from None
     return table.select([c for c in table.column_names if _is_plain(table.schema.field(c).type)])

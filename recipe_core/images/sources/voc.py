@@ -77,8 +77,8 @@ def read(path: Path, progress: Progress) -> Dataset:
     xml = [f for f in listing.others if f.lower().endswith(b".xml")]
     if not xml:
         raise SourceError(
-            f"{path} holds no XML file: expected Pascal VOC, one per picture, in Annotations/ (with "
-            "the pictures in JPEGImages/ or images/) or beside the pictures."
+            f"{path} holds no XML file: expected Pascal VOC, one per picture, in Annotations/ "
+            "(with the pictures in JPEGImages/ or images/) or beside the pictures."
         )
     reading = Reading(list(listing.pictures))
     _read_annotations(path, xml, reading, progress)

@@ -23,6 +23,7 @@ from recipe_core.images.sources.source import (
     Source,
     below,
     dataset,
+    natural,
     notes_of,
     readable,
     split_of,
@@ -108,7 +109,7 @@ def read(path: Path, progress: Progress) -> Dataset:
         name=root.name or "root",
         form="yolo",
         boxes=reading.boxes.table(),
-        class_names=dict.fromkeys(config.names[i] for i in sorted(config.names)),
+        class_names=_class_names(config, reading),
         rows=Rows(reading.files, splits=reading.splits),
         notes=[
             *reading.notes,
@@ -136,14 +137,20 @@ def read(path: Path, progress: Progress) -> Dataset:
     )
 
 
+def _class_names(config: Config, reading: Reading) -> list[str]:
+    """The names that the yaml lists; without any, those that the boxes got from their numbers."""
+    listed = list(dict.fromkeys(config.names[i] for i in sorted(config.names)))
+    return listed or sorted(reading.boxes.labels(), key=natural)
+
+
 def read_config(file: Path) -> Config:
     """The content of a data.yaml. Raises SourceError where it is no such file."""
     content = _yaml(file)
     if not isinstance(content, dict) or "names" not in content:
         raise SourceError(f"{file} is no YOLO data.yaml: expected the keys names and train.")
     names = content["names"]
-    pairs = names.items() if isinstance(names, dict) else enumerate(names or ())
     try:
+        pairs = names.items() if isinstance(names, dict) else enumerate(names or ())
         named = {int(k): str(v) for k, v in pairs}
     except (TypeError, ValueError):
         raise SourceError(f"{file}: names must be a list, or map class numbers to names.") from None

@@ -1,0 +1,107 @@
+"""Are there samples that show the same shot, edited: resized, cropped, mirrored, captioned?
+
+Near copies are worth less than the number of samples suggests, and a net memorises what it sees
+in five versions. Hashes nominate pairs; what decides is whether the fine detail agrees once one
+picture is laid over the other, so that two shots of two white shirts are no copies. Keep one of
+each group, or keep a group within one split. Exact copies are the matter of exact_duplicates and
+are counted once here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from recipe_core.data.copies import (
+    FLOOR,
+    NEAR,
+    PIXELS,
+    RADIUS,
+    Copies,
+    crowded,
+    described,
+    near_copies,
+    scored,
+)
+from recipe_core.kernel.check import Check
+from recipe_core.kernel.evidence import Evidence
+from recipe_core.kernel.nouns import Chart, Finding, Subjects, Verdict
+from recipe_core.kernel.params import setting
+
+
+@dataclass(frozen=True)
+class Params:
+    radius: int = setting(
+        8, low=0, high=RADIUS,
+        why="bits of 64 in which the hashes that nominate a pair may differ; the pixels decide "
+        "afterwards, so the widest radius finds most and costs no precision",
+    )  # fmt: skip
+    min_similarity: float = setting(
+        0.85, low=FLOOR, high=1.0,
+        why="agreement of the fine detail at the best overlay; recompressed, resized, brightened "
+        "copies lie above 0.95, crops and captions above 0.85, different shots of alike things "
+        "nearly all below 0.8",
+    )  # fmt: skip
+    turned: bool = setting(True, why="whether mirrored and rotated copies count")
+    max_share: float = setting(
+        0.2, low=0.0, high=1.0,
+        why="extra near copies as a share of all samples; above a fifth (fail) the effective "
+        "number of samples is no longer the number that learning curves and intervals assume",
+    )  # fmt: skip
+
+
+def judge(evidence: Evidence, params: Params) -> Finding:
+    copies = near_copies(evidence, params.radius, params.min_similarity, params.turned)
+    n, extra = len(evidence), copies.extra
+    more = crowded(evidence, params.radius)
+    if not extra:
+        return Finding(
+            "pass", f"None of {n:,} samples is a near copy of another{more}.", "",
+            numbers(copies, n),
+        )  # fmt: skip
+    verdict: Verdict = "fail" if extra / n > params.max_share else "warn"
+    summary = (
+        f"{extra:,} of {n:,} samples ({extra / n:.1%}) are near copies of another, in "
+        f"{copies.n_groups:,} group{'s' if copies.n_groups > 1 else ''}; expected none{more}."
+    )
+    return Finding(
+        verdict, summary,
+        "Look at the groups; export with --drop near_duplicates to keep one of each.",
+        numbers(copies, n),
+        Subjects(copies.rows, scored(copies), described(evidence, copies), copies.groups),
+        (chart(copies, params),),
+    )  # fmt: skip
+
+
+def numbers(copies: Copies, n: int) -> dict[str, float]:
+    near = copies.how[copies.rows != copies.keepers]
+    return {
+        "samples": n,
+        "groups": copies.n_groups,
+        "extra_copies": copies.extra,
+        "share": copies.extra / max(n, 1),
+        "turned": int(sum("rotated" in h or "mirrored" in h for h in near)),
+        "cropped_or_bordered": int(sum("crop" in h for h in near)),
+    }
+
+
+def chart(copies: Copies, params: Params) -> Chart:
+    edges = np.linspace(FLOOR, 1, 26)
+    count, _ = np.histogram(copies.similarity[copies.rows != copies.keepers], edges)
+    return Chart(
+        "histogram", "How alike the near copies are", "similarity to the copy to keep", "samples",
+        edges.round(3).tolist(), {"samples": count.tolist()}, (params.min_similarity,),
+    )  # fmt: skip
+
+
+CHECK = Check(
+    id="near_duplicates",
+    stage="data",
+    question="Are there samples that show the same shot, edited?",
+    why="Edited copies add less than their number suggests, and a net memorises what it sees "
+    "again and again.",
+    params=Params,
+    judge=judge,
+    measures=(PIXELS, NEAR),
+)

@@ -1,0 +1,255 @@
+"""What does a worker do with a chunk of files? Read, decode and measure each of them once.
+
+Decoding goes file by file; what follows is computed for all pictures of one (small) size at once.
+A file's row does not depend, to the last bit, on which other files are in the chunk.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from recipe_core.images.columns import PASS_FIELDS
+from recipe_core.images.hashes import coefficients, dhash, phash_and_turned
+from recipe_core.images.opened import LOSSY, Opened, opened
+from recipe_core.images.statistics import LOSSLESS_GREY, LOSSY_GREY, luma, measured
+
+ROW_FIELDS = pa.schema([("row", pa.int64()), *PASS_FIELDS])
+BYTES_LIMIT = 2_000_000_000
+"""Bytes of a file above which it is not read (`bomb`): a worker's memory is bounded."""
+TOGETHER = 8
+"""Pictures measured at once: their arrays stay in a core's second-level cache."""
+
+_COLOUR_MODES = frozenset({"RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "LAB", "HSV", "RGBa"})
+
+
+@dataclass(frozen=True)
+class FileRef:
+    """One file of a data set.
+
+    row     the sample's row
+    file    absolute path as os.fsencode gives it
+    member  row of an embedded picture in a Parquet container, else None
+    """
+
+    row: int
+    file: bytes
+    member: int | None = None
+
+
+@dataclass(frozen=True)
+class Look:
+    """What was seen in a chunk of files, in their order.
+
+    table       `row` and PASS_FIELDS
+    thumbnails  JPEG per table row, b"" where there is none
+    """
+
+    table: pa.Table
+    thumbnails: list[bytes]
+
+
+class _TooLarge(Exception):
+    """A file beyond BYTES_LIMIT."""
+
+
+def look(files: Sequence[FileRef], beat: Callable[[int], None]) -> Look:
+    """The chunk's rows and thumbnails; no file makes it raise, but a decoder may crash or hang.
+
+    beat(i) is called right before the bytes of files[i] are read and decoded.
+    """
+    seen: list[Opened] = []
+    for i, file in enumerate(files):
+        beat(i)
+        seen.append(_one(file))
+    rows = [{"row": f.row, **s.facts} for f, s in zip(files, seen, strict=True)]
+    for together in _alike(seen):
+        _measure([seen[i] for i in together], [rows[i] for i in together])
+    return Look(_table(rows), [s.thumbnail for s in seen])
+
+
+def lost(file: FileRef, error: str, detail: str) -> Look:
+    """The one row of a file whose decoder crashed or hung: `error` is "crashed" or "timeout"."""
+    row = {"row": file.row, "extension": extension_of(file), "error": error, "error_detail": detail}
+    try:
+        row["file_size"] = (
+            Path(os.fsdecode(file.file)).stat().st_size if file.member is None else None
+        )
+    except OSError:
+        row["file_size"] = None
+    return Look(_table([row | {"warning": ""}]), [b""])
+
+
+def _one(file: FileRef) -> Opened:
+    extension = extension_of(file)
+    try:
+        data = read_bytes(file)
+    except Exception as e:
+        return Opened(
+            {"extension": extension, "error": _unread(e), "error_detail": str(e), "warning": ""}
+        )
+    seen = opened(data, extension)
+    seen.facts.update(
+        content_hash=hashlib.blake2b(data, digest_size=16).hexdigest(),
+        file_size=len(data),
+        extension=extension,
+    )
+    return seen
+
+
+def _unread(error: Exception) -> str:
+    if isinstance(error, _TooLarge):
+        return "bomb"
+    gone = (FileNotFoundError, NotADirectoryError, IndexError)
+    return "missing" if isinstance(error, gone) else "unreadable"
+
+
+def extension_of(file: FileRef) -> str:
+    """Lower case, without the dot; of the name inside the container where there is one."""
+    name = file.file
+    if file.member is not None:
+        try:
+            name = os.fsencode(_member(file.file, file.member)["path"] or "")
+        except Exception:
+            name = b""
+    return os.path.splitext(name)[1][1:].lower().decode("utf-8", "replace")  # noqa: PTH122
+
+
+def read_bytes(file: FileRef) -> bytes:
+    """The bytes of a file, or of the picture embedded in a container.
+
+    Raises OSError where it cannot be read, IndexError for a member that is not there.
+    """
+    if file.member is None:
+        return _contents(file.file)
+    cell = _member(file.file, file.member)
+    if cell["bytes"] is not None:
+        return bytes(cell["bytes"])
+    if not cell["path"]:
+        raise FileNotFoundError(f"row {file.member} of the container holds no picture")
+    return _contents(os.path.join(os.path.dirname(file.file), os.fsencode(cell["path"])))  # noqa: PTH118, PTH120
+
+
+def _contents(path: bytes) -> bytes:
+    # a named pipe in a data set must not block the worker
+    number = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    try:
+        state = os.fstat(number)
+        if not stat.S_ISREG(state.st_mode):
+            raise OSError("this is not a regular file")
+        if state.st_size > BYTES_LIMIT:
+            raise _TooLarge(
+                f"{state.st_size / 1e9:.1f} GB are more than the limit of {BYTES_LIMIT / 1e9:.1f}"
+            )
+        return _all_of(number, state.st_size)
+    finally:
+        os.close(number)
+
+
+def _all_of(number: int, size: int) -> bytes:
+    first = os.read(number, size + 1)
+    if len(first) == size:
+        return first
+    parts = [first]
+    while parts[-1] and sum(map(len, parts)) <= BYTES_LIMIT:
+        parts.append(os.read(number, 1 << 24))
+    return b"".join(parts)
+
+
+def _member(path: bytes, row: int) -> dict[str, Any]:
+    """{"bytes", "path"} of a row of a Parquet file with pictures (Hugging Face's Image)."""
+    state = Path(os.fsdecode(path)).stat()
+    starts = _starts(path, state.st_mtime_ns, state.st_size)
+    if not 0 <= row < starts[-1]:
+        raise IndexError(f"the container has {starts[-1]} rows, none with the number {row}")
+    group = int(np.searchsorted(starts, row, side="right")) - 1
+    cell = _group(path, state.st_mtime_ns, state.st_size, group)[row - int(starts[group])].as_py()
+    if isinstance(cell, dict):
+        return {"bytes": cell.get("bytes"), "path": cell.get("path")}
+    return {"bytes": cell, "path": None}
+
+
+@lru_cache(maxsize=16)
+def _starts(path: bytes, changed: int, size: int) -> npt.NDArray[np.int64]:
+    """First row of every row group, and the number of rows at the end."""
+    with pq.ParquetFile(os.fsdecode(path)) as container:
+        counts = [container.metadata.row_group(k).num_rows for k in range(container.num_row_groups)]
+    return np.cumsum([0, *counts])
+
+
+@lru_cache(maxsize=1)
+def _group(path: bytes, changed: int, size: int, group: int) -> pa.Array:
+    with pq.ParquetFile(os.fsdecode(path)) as container:
+        name = _picture_column(container.schema_arrow)
+        table = container.read_row_group(group, columns=[name])
+    return table[name].combine_chunks() if table[name].num_chunks > 1 else table[name].chunk(0)
+
+
+def _picture_column(schema: pa.Schema) -> str:
+    """The column `image`, else the first with a `bytes` field, else the first of bytes."""
+    if "image" in schema.names:
+        return "image"
+    for f in schema:
+        if pa.types.is_struct(f.type) and f.type.get_field_index("bytes") >= 0:
+            return str(f.name)
+    for f in schema:
+        if pa.types.is_binary(f.type) or pa.types.is_large_binary(f.type):
+            return str(f.name)
+    raise FileNotFoundError("the container has no column with pictures")
+
+
+def _alike(seen: Sequence[Opened]) -> Iterator[list[int]]:
+    """Indices of pictures of one size, at most TOGETHER at a time."""
+    sizes: dict[tuple[int, ...], list[int]] = {}
+    for i, s in enumerate(seen):
+        if s.planes is not None:
+            sizes.setdefault(s.planes.shape, []).append(i)
+    for indices in sizes.values():
+        for start in range(0, len(indices), TOGETHER):
+            yield indices[start : start + TOGETHER]
+
+
+def _measure(seen: Sequence[Opened], rows: Sequence[dict[str, Any]]) -> None:
+    """Writes statistics and hashes of pictures of one size into their rows."""
+    planes = np.stack([s.planes for s in seen if s.planes is not None])
+    y = luma(planes)
+    numbers = measured(planes, y)
+    if any(s.seen is not None for s in seen):
+        y = luma(
+            np.stack([p if s.seen is None else s.seen for s, p in zip(seen, planes, strict=True)])
+        )
+    levels = y.astype(np.float32)
+    perceptual, differences = (
+        phash_and_turned(coefficients(levels)).tolist(),
+        dhash(levels).tolist(),
+    )
+    spread = numbers.pop("chroma_spread")
+    columns = {name: values.tolist() for name, values in numbers.items()}
+    for i, row in enumerate(rows):
+        row.update({name: values[i] for name, values in columns.items()})
+        first, *turned = perceptual[i]
+        row.update(phash=first, phash_turned=turned, dhash=differences[i])
+        row["grey_in_rgb"] = _grey(row, float(spread[i]))
+
+
+def _grey(row: dict[str, Any], spread: float) -> bool:
+    tolerance = LOSSY_GREY if row.get("format") in LOSSY else LOSSLESS_GREY
+    return row.get("mode") in _COLOUR_MODES and spread <= tolerance
+
+
+def _table(rows: Sequence[dict[str, Any]]) -> pa.Table:
+    return pa.table(
+        [pa.array([r.get(f.name) for r in rows], f.type, from_pandas=True) for f in ROW_FIELDS],
+        ROW_FIELDS,
+    )
