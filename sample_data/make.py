@@ -1,10 +1,10 @@
 """How is the sample data made? `python sample_data/make.py DEST`: always the same files.
 
 Real handwritten digits (scikit-learn's bundled copy of the UCI set, 8 × 8 greys) are drawn as ink
-on paper, 64 × 64 in colour, as a folder of classes in three splits. Then flaws are planted, one kind
-after the other, and every one is a row of truth.csv: path (a folder where the flaw is one of the whole
-folder), flaw (id of the check that should find it), kind, detail, group (ties copies together).
-A small second set, boxes/, has digits on a canvas with Pascal VOC annotations.
+on paper, 64 × 64 in colour, as a folder of classes in three splits. Then flaws are planted, one
+kind after the other, and every one is a row of truth.csv: path (a folder where the flaw is one of
+the whole folder), flaw (id of the check that should find it), kind, detail, group (ties copies
+together). A small second set, boxes/, has digits on a canvas with Pascal VOC annotations.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ validation; eight: too few in validation."""
 QUALITY = 88
 SHORTCUT_CLASS, SHORTCUT_QUALITY = "seven", 55
 """Every seven is saved at another JPEG quality: a net could tell it by the blocks."""
-TEST_EXPOSURE = 1.22
-"""The test pictures were taken with more light."""
+TEST_EXPOSURE = 0.7
+"""The test pictures were taken with less light."""
 WRONG_LABELS = 25
 """About 2 % of the pictures lie in the folder of another digit."""
 COLUMNS = ("path", "flaw", "kind", "detail", "group")
@@ -345,8 +345,13 @@ def plant_conflicts(album: Album) -> None:
 
 # ---------------------------------------------------------------------------- broken files
 
-HTML = (b"<!DOCTYPE html>\n<html><head><title>404 Not Found</title></head>\n"
-        b"<body><h1>Not Found</h1></body></html>\n")  # fmt: skip
+
+def not_found(data: bytes) -> bytes:
+    """The page that a server sends instead of a picture, and a downloader saves under its name."""
+    return (
+        "<!DOCTYPE html>\n<html><head><title>404 Not Found</title></head>\n<body><h1>Not Found</h1>"
+        f"<p>/photos/{len(data)}.jpg was not found on this server.</p></body></html>\n"
+    ).encode()
 
 
 def plant_corrupt(album: Album) -> None:
@@ -355,7 +360,7 @@ def plant_corrupt(album: Album) -> None:
         ("truncated", lambda data: data[: len(data) * 6 // 10]),
         ("truncated", lambda data: data[: len(data) * 9 // 10]),
         ("truncated", lambda data: data[: len(data) * 3 // 10]),
-        ("not_an_image", lambda data: HTML), ("not_an_image", lambda data: HTML),
+        ("not_an_image", not_found), ("not_an_image", not_found),
         ("wrong_magic", lambda data: data[:2] + bytes(reversed(data[2:]))),
         ("damaged", lambda data: damaged(data, album.rng)),
         ("damaged", lambda data: damaged(data, album.rng)),
@@ -459,7 +464,7 @@ def turned(pixels: Pixels, orientation: int) -> bytes:
 def plant_quality(album: Album) -> None:
     flaws: list[tuple[str, int, Callable[[Pixels], Pixels]]] = [
         ("dark", 4, lambda px: as_bytes(px * 0.12)),
-        ("light", 4, lambda px: as_bytes(255 - (255 - px.astype(np.float64)) * 0.1)),
+        ("light", 4, lambda px: as_bytes(255 - (255 - px.astype(np.float64)) * 0.2)),
         ("blurry", 4, blurred),
         ("blank", 3, lambda px: np.full_like(px, px[0, 0])),
         ("borders", 3, letterboxed),
@@ -610,7 +615,8 @@ def voc(name: str, boxes: list[Box], size: tuple[int, int]) -> bytes:
     """A Pascal VOC annotation."""
     objects = "".join(
         f"  <object>\n    <name>{b.name}</name>\n    <bndbox>"
-        f"<xmin>{b.xmin}</xmin><ymin>{b.ymin}</ymin><xmax>{b.xmax}</xmax><ymax>{b.ymax}</ymax></bndbox>\n  </object>\n"
+        f"<xmin>{b.xmin}</xmin><ymin>{b.ymin}</ymin><xmax>{b.xmax}</xmax><ymax>{b.ymax}</ymax>"
+        f"</bndbox>\n  </object>\n"
         for b in boxes
     )
     return (

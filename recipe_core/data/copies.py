@@ -11,6 +11,7 @@ other member a score below 0.5: that is what `recipe export --drop` goes by.
 from __future__ import annotations
 
 import hashlib
+import importlib
 import io
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -147,6 +148,8 @@ def _suspects(evidence: Evidence, progress: Progress) -> Rows:
     )  # fmt: skip
     alone = np.bincount(shape, minlength=1)[shape] < 2
     rows, values, shape = rows[~alone], values[~alone], shape[~alone]
+    if not len(rows):
+        return rows
     unique, _, inverse = hamming.collapse(values)
     pairs = hamming.pairs_within(unique, SURE_RADIUS, progress)
     if pairs.complete < SURE_RADIUS:  # so crowded that nearly every row has a partner
@@ -159,14 +162,14 @@ def _suspects(evidence: Evidence, progress: Progress) -> Rows:
     same = cell[1, a] == cell[1, b]
     suspect[a[same]] = True
     suspect[b[same]] = True
-    return rows[suspect[of_cell]] if len(rows) else rows
+    return np.asarray(rows[suspect[of_cell]])
 
 
 def _firsts(evidence: Evidence) -> Rows:
     """The first sample of every content hash, in row order."""
     content = content_codes(evidence)
     values, first = np.unique(content, return_index=True)
-    return np.sort(first[values >= 0]).astype(np.int64)
+    return np.asarray(np.sort(first[values >= 0]), dtype=np.int64)
 
 
 def content_codes(evidence: Evidence) -> Codes:
@@ -190,7 +193,11 @@ def _codes_of(*columns: npt.NDArray[np.generic]) -> Codes:
 def _pixel_print(files: Files, row: int) -> str:
     """Digest of the displayed pixels with size and mode; '' where they cannot be had."""
     try:
-        with Image.open(io.BytesIO(files.original(int(row)))) as opened:
+        data = files.original(int(row))
+        if data[4:8] == b"ftyp":  # HEIF and AVIF: loading their library only where it is needed
+            pillow_heif = importlib.import_module("pillow_heif")
+            pillow_heif.register_heif_opener(thumbnails=False)
+        with Image.open(io.BytesIO(data)) as opened:
             picture = ImageOps.exif_transpose(opened)
             mode = picture.mode
             if mode == "P":  # equal pictures may number their colours differently

@@ -177,8 +177,8 @@ def _unfit_for_folders(clean: Cleaned) -> Callable[[int], str]:
 
 def _unfit_for_boxes(evidence: Evidence) -> Callable[[int], str]:
     sizes = np.stack([evidence.numbers("width"), evidence.numbers("height")])
-    known: list[bool] = np.isfinite(sizes).all(axis=0).tolist()
-    return lambda row: "" if known[row] else "its size is unknown: the picture cannot be read"
+    sized = set(np.flatnonzero(np.isfinite(sizes).all(axis=0)).tolist())
+    return lambda row: "" if row in sized else "its size is unknown: the picture cannot be read"
 
 
 def _unfit_for_yolo(evidence: Evidence, clean: Cleaned) -> Callable[[int], str]:

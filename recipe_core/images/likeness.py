@@ -167,7 +167,8 @@ def _places(
     to_x = maps[:, 0:1] * x + maps[:, 1:2] * y + maps[:, 2:3]
     to_y = maps[:, 3:4] * x + maps[:, 4:5] * y + maps[:, 5:6]
     half = np.float32(0.5)
-    return (to_x + half) * side - half, (to_y + half) * side - half
+    scale = np.float32(side)
+    return (to_x + half) * scale - half, (to_y + half) * scale - half
 
 
 def _sampled(
@@ -252,7 +253,8 @@ def _blocks(flat: npt.NDArray[np.float32], side: int) -> npt.NDArray[np.float32]
     """(n, blocks, 64) from (n, side²)."""
     k = side // BLOCK
     cut = flat.reshape(len(flat), k, BLOCK, k, BLOCK)
-    return np.asarray(cut.transpose(0, 1, 3, 2, 4)).reshape(len(flat), k * k, BLOCK * BLOCK)
+    turned = cut.transpose(0, 1, 3, 2, 4).reshape(len(flat), k * k, BLOCK * BLOCK)
+    return np.asarray(turned, dtype=np.float32)
 
 
 def _fine(pictures: Pictures) -> Pictures:

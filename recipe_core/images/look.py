@@ -24,6 +24,7 @@ from recipe_core.images.columns import PASS_FIELDS
 from recipe_core.images.hashes import coefficients, dhash, phash_and_turned
 from recipe_core.images.opened import LOSSY, Opened, opened
 from recipe_core.images.statistics import LOSSLESS_GREY, LOSSY_GREY, luma, measured
+from recipe_core.images.thumbnails import planes_of
 
 ROW_FIELDS = pa.schema([("row", pa.int64()), *PASS_FIELDS])
 BYTES_LIMIT = 2_000_000_000
@@ -213,8 +214,8 @@ def _alike(seen: Sequence[Opened]) -> Iterator[list[int]]:
     """Indices of pictures of one size, at most TOGETHER at a time."""
     sizes: dict[tuple[int, ...], list[int]] = {}
     for i, s in enumerate(seen):
-        if s.planes is not None:
-            sizes.setdefault(s.planes.shape, []).append(i)
+        if s.pixels is not None:
+            sizes.setdefault(s.pixels.shape, []).append(i)
     for indices in sizes.values():
         for start in range(0, len(indices), TOGETHER):
             yield indices[start : start + TOGETHER]
@@ -222,13 +223,12 @@ def _alike(seen: Sequence[Opened]) -> Iterator[list[int]]:
 
 def _measure(seen: Sequence[Opened], rows: Sequence[dict[str, Any]]) -> None:
     """Writes statistics and hashes of pictures of one size into their rows."""
-    planes = np.stack([s.planes for s in seen if s.planes is not None])
+    planes = planes_of(np.stack([s.pixels for s in seen if s.pixels is not None]))
     y = luma(planes)
     numbers = measured(planes, y)
     if any(s.seen is not None for s in seen):
-        y = luma(
-            np.stack([p if s.seen is None else s.seen for s, p in zip(seen, planes, strict=True)])
-        )
+        shown = [s.pixels if s.seen is None else s.seen for s in seen]
+        y = luma(planes_of(np.stack([p for p in shown if p is not None])))
     levels = y.astype(np.float32)
     perceptual, differences = (
         phash_and_turned(coefficients(levels)).tolist(),

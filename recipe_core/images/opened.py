@@ -29,8 +29,6 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 
 from recipe_core.images.thumbnails import LONGER_SIDE, Packed, encoded, packed, planes_of, shrunk
 
-Planes = npt.NDArray[np.uint8]
-
 PIXEL_LIMIT = 500_000_000
 """Pixels of a picture above which it is a `bomb`: no photograph, and hours of decoding."""
 DECODE_LIMIT = 1_200_000_000
@@ -46,6 +44,8 @@ OUT_OF_GAMUT = 24.0
 """Levels by which the mean of a block may lie outside the RGB cube. Untouched photos reach 2.1
 (1,261 clothing photos); a shifted DC level after silent damage exceeds 24 in most of them."""
 OUT_OF_GAMUT_BLOCKS = 2
+CLIPPED_SPREAD = 20
+"""Levels between the channels of a clamped pixel from which the check of the blocks is worth it."""
 
 
 @dataclass(frozen=True)
@@ -53,15 +53,15 @@ class Opened:
     """One file as far as it could be read.
 
     facts      values of PASS_FIELDS, by name
-    planes     (3, h, w) uint8 sRGB of the displayed picture, longer side <= LONGER_SIDE;
+    pixels     (h, w) packed sRGB of the displayed picture, longer side <= LONGER_SIDE;
                transparent parts over mid-grey; None where nothing was decoded
     seen       the same over white where transparency is used, else None
     thumbnail  JPEG, b"" where nothing was decoded
     """
 
     facts: dict[str, Any]
-    planes: Planes | None = None
-    seen: Planes | None = None
+    pixels: Packed | None = None
+    seen: Packed | None = None
     thumbnail: bytes = b""
 
 
@@ -361,7 +361,7 @@ def _gamut_checked(made: Opened, data: bytes) -> Opened:
     The mean of a block of RGB colours is an RGB colour. Where a JPEG's mean Y, Cb, Cr stand for
     none, no encoder wrote them. Clamped colours in the small picture tell where a look is due.
     """
-    if made.planes is None or not _clipped_area(made.planes):
+    if made.pixels is None or not _clipped_area(made.pixels):
         return made
     excess, blocks = _gamut_excess(data)
     if blocks < OUT_OF_GAMUT_BLOCKS:
@@ -374,15 +374,24 @@ def _gamut_checked(made: Opened, data: bytes) -> Opened:
     )
 
 
-def _clipped_area(planes: Planes) -> bool:
-    """Whether every second pixel of some 4 × 4 is coloured and has a channel at its end."""
-    r, g, b = planes[:, ::2, ::2]
-    high, low = np.maximum(np.maximum(r, g), b), np.minimum(np.minimum(r, g), b)
-    clipped = ((high == 255) | (low == 0)) & (high - low >= 12)
-    if np.count_nonzero(clipped) < 4:
+def _clipped_area(pixels: Packed) -> bool:
+    """Whether 4 × 4 neighbouring pixels are coloured and have a channel at its end."""
+    if np.count_nonzero(_clipped(pixels[::4])) < 4:  # every fourth row meets any 4 × 4
         return False
+    clipped = _clipped(pixels)
     wide = clipped[:, :-1] & clipped[:, 1:]
-    return bool((wide[:-1] & wide[1:]).any())
+    wide = wide[:, :-2] & wide[:, 2:]
+    tall = wide[:-1] & wide[1:]
+    return bool((tall[:-2] & tall[2:]).any())
+
+
+def _clipped(pixels: Packed) -> npt.NDArray[np.bool_]:
+    r, g, b = planes_of(pixels)
+    high, low = np.maximum(np.maximum(r, g), b), np.minimum(np.minimum(r, g), b)
+    ended = high == 255
+    ended |= low <= 1
+    ended &= high - low >= CLIPPED_SPREAD
+    return np.asarray(ended)
 
 
 def _gamut_excess(data: bytes) -> tuple[float, int]:
@@ -482,7 +491,7 @@ def _by_pillow(data: bytes, extension: str, strict_ok: bool | None = None) -> Op
     grey = _made(
         packed(_over(loaded.rgba, 128)), facts, loaded.orientation, loaded.width, loaded.height
     )
-    return replace(made, planes=grey.planes, seen=made.planes)
+    return replace(made, pixels=grey.pixels, seen=made.pixels)
 
 
 def _over(rgba: npt.NDArray[np.uint8], ground: int) -> npt.NDArray[np.uint8]:
@@ -642,8 +651,7 @@ def _made(
     if orientation >= 5:
         width, height = height, width
     facts = _shape_facts(width, height, facts)
-    planes = planes_of(small)
-    return Opened(facts, planes, None, encoded(small))
+    return Opened(facts, small, None, encoded(small))
 
 
 def _shape_facts(width: int, height: int, facts: dict[str, Any]) -> dict[str, Any]:

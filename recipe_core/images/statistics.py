@@ -32,7 +32,7 @@ LOSSLESS_GREY, LOSSY_GREY = 0, 3
 def measured(planes: Stack, y: Levels) -> dict[str, Numbers]:
     """Statistics of PASS_FIELDS by name, each (k,) float64; NaN where a picture is too small.
 
-    planes  (k, 3, h, w) uint8 sRGB
+    planes  (3, k, h, w) uint8 sRGB
     y       (k, h, w) its luma
     `chroma_spread` is the largest difference between R, G and B in levels, 0 … 255.
     """
@@ -43,8 +43,8 @@ def measured(planes: Stack, y: Levels) -> dict[str, Numbers]:
 
 
 def luma(planes: Stack) -> Levels:
-    """(k, 3, h, w) uint8 -> (k, h, w) int16 luma 0 … 255 (Rec. 601 weights in 1/256)."""
-    r, g, b = (planes[:, c].astype(np.uint16) for c in range(3))
+    """(3, k, h, w) uint8 -> (k, h, w) int16 luma 0 … 255 (Rec. 601 weights in 1/256)."""
+    r, g, b = (plane.astype(np.uint16) for plane in planes)
     r *= 77
     g *= 150
     b *= 29
@@ -75,8 +75,7 @@ def _tones(y: Levels) -> dict[str, Numbers]:
 
 
 def _colours(planes: Stack) -> dict[str, Numbers]:
-    k = len(planes)
-    r, g, b = (planes[:, c, ::2, ::2].reshape(k, -1) for c in range(3))
+    r, g, b = planes[:, :, ::2, ::2].reshape(3, planes.shape[1], -1)
     high, low = np.maximum(np.maximum(r, g), b), np.minimum(np.minimum(r, g), b)
     spread = high - low
     saturation = spread / np.maximum(high, 1).astype(np.float32)
@@ -126,16 +125,16 @@ def _detail(y: Levels, variance: Numbers) -> dict[str, Numbers]:
 
 
 def _borders(planes: Stack) -> Numbers:
-    shares = np.zeros(len(planes))
+    shares = np.zeros(planes.shape[1])
     for k in np.flatnonzero(_flat_edge(planes)):
-        shares[k] = border_share(planes[k])
+        shares[k] = border_share(planes[:, k])
     return shares
 
 
 def _flat_edge(planes: Stack) -> npt.NDArray[np.bool_]:
     """Which pictures have an outermost line of one colour at all."""
     lines = (planes[:, :, 0], planes[:, :, -1], planes[:, :, :, 0], planes[:, :, :, -1])
-    flat = [(np.ptp(line, axis=2) <= 2 * BORDER_TOLERANCE).all(axis=1) for line in lines]
+    flat = [(np.ptp(line, axis=2) <= 2 * BORDER_TOLERANCE).all(axis=0) for line in lines]
     return np.asarray(np.logical_or.reduce(flat))
 
 

@@ -1,7 +1,7 @@
 """How does a picture become small, once, for the eye and for the statistics?
 
 Pixels are packed, four bytes (R, G, B and one unused) in one number, so that a mean of two pixels
-is four integer operations on all channels at once (Dietz, "(x & y) + ((x ^ y) >> 1)").
+takes few integer operations for all channels at once.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ Indices = npt.NDArray[np.intp]
 
 _LOW = np.uint32(0x7F7F7F7F)
 _ONE = np.uint32(1)
+_EACH = np.uint32(0x01010101)
 
 
 def packed(rgbx: npt.NDArray[np.uint8]) -> Packed:
@@ -29,7 +30,7 @@ def packed(rgbx: npt.NDArray[np.uint8]) -> Packed:
 
 
 def planes_of(pixels: Packed) -> npt.NDArray[np.uint8]:
-    """(h, w) packed -> (3, h, w) uint8 of R, G, B."""
+    """Packed (…, h, w) -> (3, …, h, w) uint8 of R, G, B."""
     planes = np.empty((3, *pixels.shape), np.uint8)
     for k in range(3):
         np.copyto(planes[k], pixels >> np.uint32(8 * k), casting="unsafe")
@@ -46,14 +47,19 @@ def small_size(height: int, width: int) -> tuple[int, int]:
 
 
 def shrunk(pixels: Packed) -> Packed:
-    """(h, w) packed pixels at `small_size`: halved while possible, then a triangle filter."""
+    """(h, w) packed pixels at `small_size`: halved while possible, then a triangle filter.
+
+    Channels may come out up to one level higher.
+    """
     rows, columns = small_size(*pixels.shape)
     while len(pixels) >= 2 * rows:
         even = len(pixels) // 2 * 2
-        pixels = _mean_up(pixels[0:even:2], pixels[1:even:2])
+        half = _half(pixels[:even])
+        pixels = half[0::2] + half[1::2] + _EACH
     while pixels.shape[1] >= 2 * columns:
         even = pixels.shape[1] // 2 * 2
-        pixels = _mean_up(pixels[:, 0:even:2], pixels[:, 1:even:2])
+        half = _half(pixels[:, :even])
+        pixels = half[:, 0::2] + half[:, 1::2] + _EACH
     return _filtered(_filtered(pixels, rows, 0), columns, 1)
 
 
@@ -61,10 +67,21 @@ def _filtered(pixels: Packed, n: int, axis: int) -> Packed:
     """One axis brought to n, at least half its length."""
     if pixels.shape[axis] == n:
         return pixels
-    before, here, after = (
-        pixels.take(where, axis, mode="clip") for where in _taps(pixels.shape[axis], n)
-    )
-    return _mean_down(_mean_up(before, after), here)
+    half = _half(pixels)
+    before, here, after = (half.take(k, axis, mode="clip") for k in _taps(pixels.shape[axis], n))
+    before += after
+    before >>= _ONE
+    before &= _LOW
+    before += here
+    before += _EACH
+    return before
+
+
+def _half(pixels: Packed) -> Packed:
+    """Every channel halved, rounded down: two halves and 1 fit into a byte again."""
+    half = pixels >> _ONE
+    half &= _LOW
+    return half
 
 
 @lru_cache(maxsize=1024)
@@ -76,25 +93,6 @@ def _taps(n_in: int, n_out: int) -> tuple[Indices, Indices, Indices]:
         np.clip(np.rint(centre + d * scale), 0, n_in - 1).astype(np.intp) for d in (-0.5, 0, 0.5)
     ]
     return near[0], near[1], near[2]
-
-
-def _mean_up(a: Packed, b: Packed) -> Packed:
-    differ = a ^ b
-    differ >>= _ONE
-    differ &= _LOW
-    either = a | b
-    either -= differ
-    return either
-
-
-def _mean_down(a: Packed, b: Packed) -> Packed:
-    """Rounds down where `_mean_up` rounds up: together they keep the mean."""
-    differ = a ^ b
-    differ >>= _ONE
-    differ &= _LOW
-    both = a & b
-    both += differ
-    return both
 
 
 def encoded(pixels: Packed) -> bytes:

@@ -158,7 +158,8 @@ def test_the_report_is_shut_off_from_the_app(client: Browser) -> None:
 
 @pytest.mark.parametrize(
     ("headers", "status"),
-    [({}, 200), ({"Origin": "http://127.0.0.1:8501"}, 200), ({"Sec-Fetch-Site": "same-origin"}, 200),
+    [({}, 200), ({"Origin": "http://127.0.0.1:8501"}, 200),
+     ({"Sec-Fetch-Site": "same-origin"}, 200),
      ({"Sec-Fetch-Site": "none"}, 200), ({"Origin": "http://evil.example"}, 403),
      ({"Origin": "http://127.0.0.1:9999"}, 403), ({"Origin": "null"}, 403),
      ({"Sec-Fetch-Site": "cross-site"}, 403), ({"Sec-Fetch-Site": "same-site"}, 403),

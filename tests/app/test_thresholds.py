@@ -13,7 +13,8 @@ from recipe_core import recipe
 @pytest.mark.parametrize(
     ("low", "high", "default", "step"),
     [(0, 1, 0.25, 0.01), (0, 1, 0.005, 0.005), (0.0, 0.5, 0.05, 0.005), (0, 100, 3.0, 1.0),
-     (0, 255, 20.0, 2.0), (1, 50, 10.0, 0.2), (0, 1, 0.00037, None), (None, 1, 0.5, None), (0, None, 0.5, None)],
+     (0, 255, 20.0, 2.0), (1, 50, 10.0, 0.2), (0, 1, 0.00037, None),
+     (None, 1, 0.5, None), (0, None, 0.5, None)],
 )  # fmt: skip
 def test_step(low: float | None, high: float | None, default: float, step: float | None) -> None:
     assert slider_step(low, high, (default,)) == step
@@ -30,7 +31,10 @@ def test_a_step_reaches_the_mark_and_divides_the_range_finely(
         assert STEPS * 0.99 <= high / step <= 5001
 
 
-@pytest.mark.parametrize(("step", "shown"), [(1.0, "%.0f"), (0.5, "%.1f"), (0.02, "%.2f"), (0.005, "%.3f"), (20, "%.0f")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("step", "shown"),
+    [(1.0, "%.0f"), (0.5, "%.1f"), (0.02, "%.2f"), (0.005, "%.3f"), (20, "%.0f")],
+)
 def test_a_step_is_shown_with_its_digits(step: float, shown: str) -> None:
     assert decimals(step) == shown
 

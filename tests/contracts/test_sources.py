@@ -42,10 +42,9 @@ JPEG = picture_bytes()
 
 
 def put(root: Path, name: bytes, content: bytes = JPEG) -> None:
-    full = os.fsencode(root) + b"/" + name
-    os.makedirs(os.path.dirname(full), exist_ok=True)
-    with open(full, "wb") as f:
-        f.write(content)
+    file = root / os.fsdecode(name)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(content)
 
 
 def stem(name: bytes) -> bytes:
@@ -84,14 +83,21 @@ def write_jsonl(root: Path, names: Sequence[bytes]) -> set[bytes]:
 
 def write_parquet(root: Path, names: Sequence[bytes]) -> set[bytes]:
     files = _in_pics(root, names)
-    columns = {"filename": [readable(f) for f in files], "target": [i % 2 for i in range(len(files))]}
+    columns = {
+        "filename": [readable(f) for f in files],
+        "target": [i % 2 for i in range(len(files))],
+    }
     pq.write_table(pa.table(columns), root / "dataset.parquet")
     return set(files)
 
 
 def coco_content(names: Sequence[bytes]) -> dict[str, object]:
-    images = [{"id": i, "file_name": readable(n), "width": 8, "height": 6} for i, n in enumerate(names)]
-    boxes = [{"id": i, "image_id": i, "category_id": 1, "bbox": [1, 2, 3, 4]} for i in range(len(names))]
+    images = [
+        {"id": i, "file_name": readable(n), "width": 8, "height": 6} for i, n in enumerate(names)
+    ]
+    boxes = [
+        {"id": i, "image_id": i, "category_id": 1, "bbox": [1, 2, 3, 4]} for i in range(len(names))
+    ]
     return {"images": images, "annotations": boxes, "categories": [{"id": 1, "name": "cat"}]}
 
 
@@ -200,8 +206,7 @@ def snapshot(root: Path) -> list[tuple[str, int, int]]:
     return sorted((str(p), p.lstat().st_mtime_ns, p.lstat().st_size) for p in found)
 
 
-@every_source
-def test_every_source_is_written_for(w: Writer) -> None:
+def test_every_source_is_written_for() -> None:
     assert {w.format for w in WRITERS} == {s.name for s in SOURCES}
 
 
@@ -212,7 +217,7 @@ def test_lists_every_file_under_its_own_name(w: Writer, names: list[bytes], tmp_
     d = read_dataset(tmp_path)
     assert d.format == w.format
     assert sorted(files_of(d)) == sorted(expected)
-    assert all(os.path.exists(os.fsencode(d.root) + b"/" + f) for f in files_of(d))
+    assert all((d.root / os.fsdecode(f)).exists() for f in files_of(d))
     assert "missing_files" not in kinds(d)
     assert "\\xe9" not in "".join(d.samples["path"].to_pylist()) or names is HOSTILE
 
@@ -247,18 +252,22 @@ def test_an_id_stays_when_other_files_come(w: Writer, tmp_path: Path) -> None:
     w.write(tmp_path / "a", PLAIN)
     w.write(tmp_path / "b", [*PLAIN, *HOSTILE])
     before, after = (read_dataset(tmp_path / x) for x in "ab")
-    ids = [dict(zip(files_of(d), d.samples["sample_id"].to_pylist(), strict=True)) for d in (before, after)]
+    ids = [
+        dict(zip(files_of(d), d.samples["sample_id"].to_pylist(), strict=True))
+        for d in (before, after)
+    ]
     shared = set(ids[0]) & set(ids[1])
     assert shared and all(ids[0][f] == ids[1][f] for f in shared)
 
 
-_opened: list[str] = []
-_listening = False
+_heard: list[list[str]] = []
+"""The list that is listening, if any: an audit hook cannot be taken off again."""
 
 
 def _hear(event: str, args: tuple[object, ...]) -> None:
-    if _listening and event == "open":
-        _opened.append(os.fsdecode(args[0]) if isinstance(args[0], (str, bytes)) else "")
+    if event == "open" and isinstance(args[0], (str, bytes)):
+        for opened in _heard:
+            opened.append(os.fsdecode(args[0]))
 
 
 sys.addaudithook(_hear)
@@ -267,11 +276,10 @@ sys.addaudithook(_hear)
 @pytest.fixture
 def opened() -> Iterator[list[str]]:
     """The files that Python code opens during the test."""
-    global _listening
-    _opened.clear()
-    _listening = True
-    yield _opened
-    _listening = False
+    names: list[str] = []
+    _heard.append(names)
+    yield names
+    _heard.remove(names)
 
 
 @every_source
@@ -403,7 +411,9 @@ def test_files_beside_pictures_are_listed_not_fatal(tmp_path: Path) -> None:
     d = read_dataset(tmp_path)
     assert files_of(d) == [b"cat/1.jpg"] and d.class_names == ("cat",)
     text = noted(d, "other_files")
-    assert all(n in text for n in (".DS_Store", "Thumbs.db", "._1.jpg", "read me.txt", "labels.h5", ".git"))
+    assert all(
+        n in text for n in (".DS_Store", "Thumbs.db", "._1.jpg", "read me.txt", "labels.h5", ".git")
+    )
     assert [n.n_items for n in d.notes if n.kind == "other_files"] == [5, 3]
 
 
@@ -423,7 +433,9 @@ def test_a_picture_is_known_by_its_name_or_its_first_bytes(tmp_path: Path) -> No
     assert "a/pipe" in noted(d, "other_files") and "a/gone.png" in noted(d, "missing_files")
 
 
-@pytest.mark.parametrize("form", ["PNG", "GIF", "WEBP", "BMP", "TIFF", "JPEG", "PPM", "AVIF", "JPEG2000", "ICNS"])
+@pytest.mark.parametrize(
+    "form", ["PNG", "GIF", "WEBP", "BMP", "TIFF", "JPEG", "PPM", "AVIF", "JPEG2000", "ICNS"]
+)
 def test_pictures_without_extension_are_recognised(form: str, tmp_path: Path) -> None:
     buffer = io.BytesIO()
     Image.new("RGB", (64, 64), (9, 99, 9)).save(buffer, form)
@@ -500,7 +512,10 @@ def test_further_columns_keep_their_types_and_never_clash(tmp_path: Path) -> Non
     d = read_dataset(manifest_of(tmp_path, text))
     types = {f.name: f.type for f in d.samples.schema}
     assert (types["age"], types["score"], types["code"]) == (pa.int64(), pa.float64(), pa.string())
-    assert d.samples["age"].to_pylist() == [3, None] and d.samples["code"].to_pylist() == ["007", "008"]
+    assert d.samples["age"].to_pylist() == [3, None] and d.samples["code"].to_pylist() == [
+        "007",
+        "008",
+    ]
     assert d.samples["source_width"].to_pylist() == [9, 9]
     assert "source_N_boxes" in types and d.samples["label"].to_pylist() == ["cat", "2"]
     ours = {n.lower() for n in PASS_FIELDS.names}
@@ -554,7 +569,10 @@ def test_a_broken_json_line_says_where(tmp_path: Path) -> None:
     assert d.samples["a"].to_pylist() == ["1", "x"] and d.samples["b"].to_pylist() == [None, "[1]"]
 
 
-@pytest.mark.parametrize("text", ["\ufeffpath,label\n1.jpg,cat\n", "path;label\n1.jpg;cat\n", "path\tlabel\n1.jpg\tcat\n"])
+@pytest.mark.parametrize(
+    "text",
+    ["\ufeffpath,label\n1.jpg,cat\n", "path;label\n1.jpg;cat\n", "path\tlabel\n1.jpg\tcat\n"],
+)
 def test_spreadsheets_dialects(text: str, tmp_path: Path) -> None:
     d = read_dataset(manifest_of(tmp_path, text))
     assert d.samples["label"].to_pylist() == ["cat"]
@@ -603,7 +621,9 @@ def test_coco_boxes_become_corners(tmp_path: Path) -> None:
     assert d.samples.num_rows == 2 and d.class_names == ("dog", "cat")
     boxes = [(b["label"], b["xmin"], b["ymin"], b["xmax"], b["ymax"]) for b in d.boxes.to_pylist()]
     assert boxes == [("dog", 1, 2, 4.5, 6), ("id 17?", 0, 0, 1, 1), ("cat", 1, 1, 5, 4)]
-    assert d.boxes["annotated_width"].to_pylist() == [8, 8, 8] and set(d.boxes["row"].to_pylist()) == {0}
+    assert d.boxes["annotated_width"].to_pylist() == [8, 8, 8] and set(
+        d.boxes["row"].to_pylist()
+    ) == {0}
     assert "(crowd)" in d.boxes["place"].to_pylist()[1]
     assert all(f"annotation {i}" in noted(d, "bad_annotation") for i in (2, 3, 4))
     assert d.samples["label"].null_count == 2
@@ -611,7 +631,11 @@ def test_coco_boxes_become_corners(tmp_path: Path) -> None:
 
 def test_coco_splits_and_unnamed_pictures(tmp_path: Path) -> None:
     for split in ("train", "valid"):
-        put(tmp_path, f"{split}/_annotations.coco.json".encode(), json.dumps(coco_content([b"1.jpg"])).encode())
+        put(
+            tmp_path,
+            f"{split}/_annotations.coco.json".encode(),
+            json.dumps(coco_content([b"1.jpg"])).encode(),
+        )
         put(tmp_path, f"{split}/1.jpg".encode())
     put(tmp_path, b"valid/stray.jpg")
     d = read_dataset(tmp_path)
@@ -627,7 +651,9 @@ def test_coco_instances_win_over_keypoints_of_the_same_pictures(tmp_path: Path) 
     assert files_of(alone) == [b"images/1.jpg"] and alone.splits == ("validation",)
 
 
-@pytest.mark.parametrize("text", ["{", "[1]", '{"a": 1}', '{"images": [], "annotations": {}}', '{"images": []}'])
+@pytest.mark.parametrize(
+    "text", ["{", "[1]", '{"a": 1}', '{"images": [], "annotations": {}}', '{"images": []}']
+)
 def test_coco_that_is_none_says_so(text: str, tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text(text)
     with pytest.raises(SourceError):
@@ -640,14 +666,23 @@ def test_coco_that_is_none_says_so(text: str, tmp_path: Path) -> None:
 def test_voc_boxes_are_kept_as_given(tmp_path: Path) -> None:
     put(tmp_path, b"JPEGImages/1.jpg")
     put(tmp_path, b"JPEGImages/2.jpg")
-    put(tmp_path, b"Annotations/1.xml", voc_xml("1.jpg", voc_box("cat", 1, 1, 8, 6) + voc_box("dog", 0.5, 1, 2, 3)))
+    put(
+        tmp_path,
+        b"Annotations/1.xml",
+        voc_xml("1.jpg", voc_box("cat", 1, 1, 8, 6) + voc_box("dog", 0.5, 1, 2, 3)),
+    )
     put(tmp_path, b"Annotations/gone.xml", voc_xml("gone.jpg", voc_box("cat", 1, "x", 8, 6)))
     put(tmp_path, b"ImageSets/Main/train.txt", b"1\n")
     put(tmp_path, b"ImageSets/Main/val.txt", b"2  -1\n")
     d = read_dataset(tmp_path)
     assert files_of(d) == [b"JPEGImages/1.jpg", b"JPEGImages/2.jpg", b"JPEGImages/gone.jpg"]
-    assert [tuple(b[c] for c in voc.CORNERS) for b in d.boxes.to_pylist()] == [(1, 1, 8, 6), (0.5, 1, 2, 3)]
-    assert d.boxes["annotated_height"].to_pylist() == [6, 6] and not any(d.boxes["relative"].to_pylist())
+    assert [tuple(b[c] for c in voc.CORNERS) for b in d.boxes.to_pylist()] == [
+        (1, 1, 8, 6),
+        (0.5, 1, 2, 3),
+    ]
+    assert d.boxes["annotated_height"].to_pylist() == [6, 6] and not any(
+        d.boxes["relative"].to_pylist()
+    )
     assert d.samples["split"].to_pylist() == ["train", "validation", None]
     assert "gone" in noted(d, "missing_files") and "gone.xml object 1" in noted(d, "bad_annotation")
     assert d.class_names == ("cat", "dog")
@@ -674,13 +709,18 @@ def test_voc_pictures_of_one_name_in_two_splits(tmp_path: Path) -> None:
         put(tmp_path, f"{split}/1.xml".encode(), voc_xml("1.jpg", voc_box("cat", 1, 1, right, 3)))
     d = read_dataset(tmp_path)
     assert d.format == "voc" and d.samples["split"].to_pylist() == ["test", "train"]
-    assert dict(zip(d.boxes["row"].to_pylist(), d.boxes["xmax"].to_pylist(), strict=True)) == {0: 4, 1: 3}
+    assert dict(zip(d.boxes["row"].to_pylist(), d.boxes["xmax"].to_pylist(), strict=True)) == {
+        0: 4,
+        1: 3,
+    }
 
 
 # --- YOLO
 
 
-def yolo_at(root: Path, lines: str, config: str = "train: images\nnames: {0: cat, 1: dog}\n") -> Dataset:
+def yolo_at(
+    root: Path, lines: str, config: str = "train: images\nnames: {0: cat, 1: dog}\n"
+) -> Dataset:
     put(root, b"data.yaml", config.encode())
     put(root, b"images/1.jpg")
     put(root, b"images/2.jpg")
@@ -692,7 +732,11 @@ def test_yolo_boxes_become_relative_corners(tmp_path: Path) -> None:
     lines = "0 0.5 0.5 0.5 0.25\n\n1 0.1 0.2 0.9 0.2 0.5 0.8\n7 .5 .5 1 1\nx .5 .5 1 1\n0 .5 .5\n"
     d = yolo_at(tmp_path, lines)
     boxes = [(b["label"], b["xmin"], b["ymin"], b["xmax"], b["ymax"]) for b in d.boxes.to_pylist()]
-    assert boxes == [("cat", 0.25, 0.375, 0.75, 0.625), ("dog", 0.1, 0.2, 0.9, 0.8), ("class 7?", 0, 0, 1, 1)]
+    assert boxes == [
+        ("cat", 0.25, 0.375, 0.75, 0.625),
+        ("dog", 0.1, 0.2, 0.9, 0.8),
+        ("class 7?", 0, 0, 1, 1),
+    ]
     assert all(d.boxes["relative"].to_pylist()) and d.class_names == ("cat", "dog")
     text = noted(d, "bad_annotation")
     assert all(f"labels/1.txt:{i}" in text for i in (4, 5, 6))
@@ -722,7 +766,16 @@ def test_yolo_paths_of_another_machine(tmp_path: Path) -> None:
     assert "../test/images" in noted(d, "missing_files")
 
 
-@pytest.mark.parametrize("config", ["names: [", "names: 3\ntrain: images\n", "train: images\n", "- 1\n", "names: [a]\ntrain: nowhere\n"])
+@pytest.mark.parametrize(
+    "config",
+    [
+        "names: [",
+        "names: 3\ntrain: images\n",
+        "train: images\n",
+        "- 1\n",
+        "names: [a]\ntrain: nowhere\n",
+    ],
+)
 def test_yolo_that_is_none_says_so(config: str, tmp_path: Path) -> None:
     (tmp_path / "data.yaml").write_text(config)
     with pytest.raises(SourceError):
@@ -742,7 +795,10 @@ def test_yaml_runs_no_code(tmp_path: Path) -> None:
 
 def test_rows_of_containers_are_samples(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
-    pq.write_table(container([JPEG, JPEG, None], [0, 1, -1]), tmp_path / "data" / "train-00000-of-00001.parquet")
+    pq.write_table(
+        container([JPEG, JPEG, None], [0, 1, -1]),
+        tmp_path / "data" / "train-00000-of-00001.parquet",
+    )
     pq.write_table(container([JPEG], [1]), tmp_path / "data" / "test-00000-of-00001.parquet")
     d = read_dataset(tmp_path)
     assert d.samples["path"].to_pylist()[1:3] == [
@@ -772,10 +828,15 @@ dataset_info:
 
 
 def test_class_names_from_the_data_card(tmp_path: Path) -> None:
-    pq.write_table(container([JPEG, JPEG], [1, 5]).replace_schema_metadata(), tmp_path / "train.parquet")
+    pq.write_table(
+        container([JPEG, JPEG], [1, 5]).replace_schema_metadata(), tmp_path / "train.parquet"
+    )
     (tmp_path / "README.md").write_text(CARD)
     d = read_dataset(tmp_path)
-    assert d.class_names == ("zero", "one") and d.samples["label"].to_pylist() == ["one", "class 5?"]
+    assert d.class_names == ("zero", "one") and d.samples["label"].to_pylist() == [
+        "one",
+        "class 5?",
+    ]
 
 
 def test_imagefolder_boxes(tmp_path: Path) -> None:
@@ -785,7 +846,11 @@ def test_imagefolder_boxes(tmp_path: Path) -> None:
     put(tmp_path, b"train/metadata.jsonl", json.dumps(row).encode())
     d = read_dataset(tmp_path)
     assert [tuple(b[c] for c in voc.CORNERS) for b in d.boxes.to_pylist()] == [(1, 2, 4, 4)]
-    assert d.format == "hf" and d.class_names == ("0",) and "row 0 object 1" in noted(d, "bad_annotation")
+    assert (
+        d.format == "hf"
+        and d.class_names == ("0",)
+        and "row 0 object 1" in noted(d, "bad_annotation")
+    )
     assert "train/stray.jpg" in noted(d, "other_files")
 
 
@@ -827,7 +892,10 @@ def test_the_raccoons_boxes_are_those_of_the_list() -> None:
     columns = ("xmin", "ymin", "xmax", "ymax", "annotated_width", "annotated_height")
     read = [(paths[b["row"]], b["label"], *(b[c] for c in columns)) for b in d.boxes.to_pylist()]
     with (root / "boxes.csv").open() as f:
-        truth = [(r["path"], r["label"], *(float(v) for v in list(r.values())[2:])) for r in csv.DictReader(f)]
+        truth = [
+            (r["path"], r["label"], *(float(v) for v in list(r.values())[2:]))
+            for r in csv.DictReader(f)
+        ]
     assert d.format == "voc" and sorted(read) == sorted(truth) and len(truth) == 217
 
 

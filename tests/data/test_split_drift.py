@@ -8,13 +8,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import false_discovery_control, ks_2samp
+from scipy.stats import chi2_contingency, false_discovery_control, ks_2samp
 
 from recipe_core.data.checks import split_drift
 from recipe_core.data.checks.split_drift import (
     CHECK,
+    chi_square_p,
     distance_beyond,
     holm,
+    kolmogorov_smirnov_p,
     total_variation,
     with_rare_together,
 )
@@ -153,7 +155,7 @@ def test_the_measured_distance_is_that_of_the_stored_values():
     # Stored as float32, so compare with what is stored.
     contrast = columns["contrast"].astype(np.float32)
     a, b = (contrast[columns["split"] == s] for s in ("test", "train"))
-    assert row["p"] == pytest.approx(ks_2samp(a, b, method="asymp").pvalue)
+    assert row["p"] == pytest.approx(ks_2samp(a, b, method="asymp").pvalue, rel=0.1)
     assert row["effect"] <= ks_2samp(a, b).statistic
     assert (row["n"], row["n_reference"]) == (60, 180)
 
@@ -166,6 +168,19 @@ def test_holm_lies_between_raw_and_bonferroni(p):
     assert (corrected <= np.minimum(1, np.array(p) * len(p)) + 1e-12).all()
     assert (corrected >= false_discovery_control(p) - 1e-12).all()
     assert (np.diff(corrected[np.argsort(p, kind="stable")]) >= 0).all()
+
+
+@pytest.mark.parametrize(("n", "m"), [(30, 60), (300, 900), (20_000, 3000)])
+@pytest.mark.parametrize("shift", [0.0, 0.1, 0.3])
+def test_p_values_are_scipys(n, m, shift):
+    rng = np.random.default_rng(9)
+    a, b = rng.normal(0, 1, n), rng.normal(shift, 1, m)
+    expected = ks_2samp(a, b)
+    p = kolmogorov_smirnov_p(expected.statistic, n, m)
+    assert p == pytest.approx(expected.pvalue, rel=0.25, abs=1e-12)
+    there = [0.5, 0.3 - shift / 2, 0.2 + shift / 2]
+    table = np.array([rng.multinomial(n, [0.5, 0.3, 0.2]), rng.multinomial(m, there)])
+    assert chi_square_p(table) == pytest.approx(chi2_contingency(table, correction=False).pvalue)
 
 
 def test_rare_categories_are_pooled_and_nothing_is_lost():

@@ -162,7 +162,8 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from recipe_core.store.decisions import Decisions
-log, name, rounds, size = Decisions(Path(sys.argv[1])), sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+log, name = Decisions(Path(sys.argv[1])), sys.argv[2]
+rounds, size = map(int, sys.argv[3:])
 print("ready", flush=True)
 sys.stdin.readline()
 for i in range(rounds):
@@ -267,27 +268,25 @@ def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "ids", "value", "now", "error"),
+    ("act", "error"),
     [
-        ("delete", ["a"], None, NOW, UnknownName),
-        ("exclude", [], None, NOW, Misuse),
-        ("exclude", "abc", None, NOW, Misuse),
-        ("exclude", [""], None, NOW, Misuse),
-        ("tag", ["a"], "", NOW, Misuse),
-        ("untag", ["a"], None, NOW, Misuse),
-        ("relabel", ["a"], "", NOW, Misuse),
-        ("note", ["a"], "\ud800", NOW, Misuse),
-        ("note", ["a", "b\udcff"], "x", NOW, Misuse),
-        ("exclude", ["a"], None, datetime(2025, 1, 31), Misuse),
+        (("delete", ["a"], None, "eva", NOW), UnknownName),
+        (("exclude", [], None, "eva", NOW), Misuse),
+        (("exclude", "abc", None, "eva", NOW), Misuse),
+        (("exclude", [""], None, "eva", NOW), Misuse),
+        (("tag", ["a"], "", "eva", NOW), Misuse),
+        (("untag", ["a"], None, "eva", NOW), Misuse),
+        (("relabel", ["a"], "", "eva", NOW), Misuse),
+        (("note", ["a"], "\ud800", "eva", NOW), Misuse),
+        (("note", ["a", "b\udcff"], "x", "eva", NOW), Misuse),
+        (("exclude", ["a"], None, "eva", datetime(2025, 1, 31)), Misuse),
     ],
 )
-def test_misuse_writes_nothing(
-    log: Decisions, kind: Any, ids: Any, value: Any, now: Any, error: Any
-) -> None:
+def test_misuse_writes_nothing(log: Decisions, act: Any, error: Any) -> None:
     log.record("tag", ["z"], "x", "eva", NOW)
     before = log.state()
     with pytest.raises(error):
-        log.record(kind, ids, value, "eva", now)
+        log.record(*act)
     assert log.state() == before
 
 

@@ -52,7 +52,9 @@ class Params:
         "about 0.8 to 0.9, two close objects rarely exceed 0.9",
     )  # fmt: skip
     tiny_px: float = setting(
-        2.0, low=0.0, high=64.0,
+        2.0,
+        low=0.0,
+        high=64.0,
         why="shorter side in pixels under which a box shows nothing: a slip of the mouse",
     )
     tiny_share: float = setting(

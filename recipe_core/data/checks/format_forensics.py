@@ -168,11 +168,14 @@ def wrong_extension(evidence: Evidence, known: Flags) -> Trait:
         allowed = EXTENSIONS.get(name)
         clash[i, :-1] = [bool(f) and allowed is not None and f not in allowed for f in formats]
     rows = _rows(clash[extension, form] & known)
-    pairs = extension[rows].astype(np.int64) * len(formats) + form[rows]
+    joint = extension[rows].astype(np.int64) * len(formats) + form[rows]
+    pairs, kinds = np.unique(joint, return_inverse=True)
     return Trait(
         "wrong_extension", True, rows, "under the extension of another format", 0.7,
         "rename files to what they are, or never choose a decoder by name",
-        pairs, [f"named .{e} but it is {f}" for e in extensions for f in formats],
+        kinds.astype(np.int64),
+        [f"named .{extensions[pair // len(formats)]} but it is {formats[pair % len(formats)]}"
+         for pair in pairs.tolist()],
     )  # fmt: skip
 
 
@@ -193,10 +196,10 @@ def exif_orientation(evidence: Evidence, known: Flags) -> Trait:
 def cmyk(evidence: Evidence, known: Flags) -> Trait:
     """Pictures in printing inks."""
     return _alike(
-        "cmyk", True, _mode_flags(evidence, INK_MODES) & known, "stored as CMYK", 0.4,
-        "convert CMYK once with ImageCms and the embedded profile",
-        'stored as CMYK: convert("RGB") ignores its colour profile, and other decoders refuse it '
-        "or invert its colours",
+        "cmyk", _mode_flags(evidence, INK_MODES) & known, "stored as CMYK", score=0.4,
+        remedy="convert CMYK once with ImageCms and the embedded profile",
+        detail='stored as CMYK: convert("RGB") ignores its colour profile, and other decoders '
+        "refuse it or invert its colours",
     )  # fmt: skip
 
 
@@ -215,9 +218,9 @@ def deep(evidence: Evidence, known: Flags) -> Trait:
 def alpha_in_use(evidence: Evidence, known: Flags) -> Trait:
     """Pictures with pixels that are not opaque."""
     return _alike(
-        "alpha_in_use", True, evidence.flags("alpha_used") & known, "with transparent pixels", 0.4,
-        "paste transparent pictures onto one background colour of your choice",
-        'transparent in places: convert("RGB") uncovers whatever colour lies there',
+        "alpha_in_use", evidence.flags("alpha_used") & known, "with transparent pixels", score=0.4,
+        remedy="paste transparent pictures onto one background colour of your choice",
+        detail='transparent in places: convert("RGB") uncovers whatever colour lies there',
     )  # fmt: skip
 
 
@@ -244,9 +247,9 @@ def grey_and_colour(evidence: Evidence, known: Flags, params: Params) -> Trait:
     mixed = min(n_grey, n - n_grey) > params.max_grey_mix * n
     kind, others = ("grey", "colour") if 2 * n_grey <= n else ("in colour", "grey")
     return _alike(
-        "grey_and_colour", True, rarer & known & mixed, f"{kind} among {others} ones", 0.8,
-        'convert all pictures to one of the two, convert("L") or colour only, or report both apart',
-        f"{kind}, where most pictures are {others}",
+        "grey_and_colour", rarer & known & mixed, f"{kind} among {others} ones", score=0.8,
+        remedy='make all pictures one of the two, grey by convert("L"), or report both apart',
+        detail=f"{kind}, where most pictures are {others}",
     )  # fmt: skip
 
 
@@ -366,16 +369,16 @@ def _known(evidence: Evidence) -> Flags:
     return known
 
 
-def _alike(name: str, surprise: bool, flags: Flags, words: str, score: float, remedy: str,
-           detail: str) -> Trait:  # fmt: skip
-    """A trait of which the same is to be said for every picture."""
+def _alike(name: str, flags: Flags, words: str, *, score: float, remedy: str, detail: str) -> Trait:
+    """A surprise of which the same is to be said for every picture."""
     rows = _rows(flags)
-    return Trait(name, surprise, rows, words, score, remedy, np.zeros_like(rows), (detail,))
+    return Trait(name, True, rows, words, score, remedy, np.zeros_like(rows), (detail,))
 
 
 def _quiet(name: str, flags: Flags, words: str) -> Trait:
     """A trait that is information only."""
-    return _alike(name, False, flags, words, 1.0, "", words)
+    rows = _rows(flags)
+    return Trait(name, False, rows, words, 1.0, "", np.zeros_like(rows), (words,))
 
 
 def _mode_flags(evidence: Evidence, modes: frozenset[str]) -> Flags:

@@ -1,13 +1,13 @@
 """Which pictures are too poor to learn from?
 
-A blank picture with a label teaches the net that this label can mean anything; dark, washed-out and
-blurred ones teach the blur. What is poor depends on the data set: X-rays are dark, sketches hold
-two greys, night scenes are blurred. So a picture is named only if it crosses an absolute limit and also
-lies far below what is usual here; where most of a set is dark, dark is how that set looks. Blank
-pictures and those whose lower part is one flat band, as a decoder leaves it where the data stopped,
-hold no content whatever the rest looks like. Flat borders and single grey pictures among coloured
-ones are named for information and never decide the verdict. Look at them, worst first, and exclude
-what a person could not label either.
+A blank picture with a label teaches the net that this label can mean anything; dark, washed-out
+and blurred ones teach the blur. What is poor depends on the data set: X-rays are dark, sketches
+hold two greys, night scenes are blurred. So a picture is named only if it crosses an absolute
+limit and also lies far below what is usual here; where most of a set is dark, dark is how that
+set looks. Blank pictures and those whose lower part is one flat band, as a decoder leaves it
+where the data stopped, hold no content whatever the rest looks like. Flat borders and single grey
+pictures among coloured ones are named for information and never decide the verdict. Look at them,
+worst first, and exclude what a person could not label either.
 
 Files that a strict decoder rejects are corruption's job and are not judged here.
 """

@@ -4,7 +4,8 @@ A net takes the easiest way to a low loss. If the pictures of one class were sav
 quality, in another size or with a frame, that is the easiest way, and it is gone with the next
 batch of data. Each property alone tries to predict the label, with a histogram classifier in five
 folds; the score is balanced accuracy on held-out samples, for all classes together and for each
-class against the rest, since with ten classes a give-away of one moves the score of all by a tenth only.
+class against the rest, since with ten classes a give-away of one moves the score of all by a
+tenth only.
 
 Properties of the file or the frame (format, quality, size, borders) should tell nothing about the
 scene. Brightness, colour and texture may: skies are bright. Those only count when one of them alone

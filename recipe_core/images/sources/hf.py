@@ -19,7 +19,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from recipe_core.images.sources import folder, manifest
-from recipe_core.images.sources.hf_features import category_names, class_names_of, features_of, schema_of
+from recipe_core.images.sources.hf_features import (
+    category_names,
+    class_names_of,
+    features_of,
+    schema_of,
+)
 from recipe_core.images.sources.listing import Listing, list_folder, peek
 from recipe_core.images.sources.source import (
     BoxRows,
