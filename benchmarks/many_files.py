@@ -32,8 +32,9 @@ def main() -> None:
     parser.add_argument("--files", type=int, nargs="+", default=[100_000, 1_000_000])
     parser.add_argument("--repeats", type=int, default=5, help="of the second scan")
     asked = parser.parse_args()
-    print("| files | first scan, files/s | second scan, files/s (median of "
-          f"{asked.repeats}) | driver peak, MB | largest worker peak, MB | table, MB |")  # fmt: skip
+    second = f"second scan, files/s (median of {asked.repeats})"
+    peaks = "driver peak, MB | largest worker peak, MB"
+    print(f"| files | first scan, files/s | {second} | {peaks} | table, MB |")
     print("|---|---|---|---|---|---|")
     for n in asked.files:
         with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR")) as folder:
@@ -67,7 +68,15 @@ def _data_set(folder: Path, n: int) -> None:
 
 def _scan(folder: Path) -> tuple[float, int, int]:
     """Seconds of the whole process, peak resident bytes of the driver and of its largest worker."""
-    words = [sys.executable, "-m", "recipe_core.cli", "scan", str(folder / "data"), "-w", str(folder / "w")]
+    words = [
+        sys.executable,
+        "-m",
+        "recipe_core.cli",
+        "scan",
+        str(folder / "data"),
+        "-w",
+        str(folder / "w"),
+    ]
     start = time.perf_counter()
     process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     peaks = [0, 0]

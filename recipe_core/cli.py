@@ -1,6 +1,6 @@
 """What does one type? Arguments in, front desk, table or JSON out.
 
-Exit codes: 0 fine, 1 the gate of --fail-on failed, 2 misuse, 3 a check broke, 130 stopped by Ctrl-C.
+Exit codes: 0 fine, 1 the gate of --fail-on failed, 2 misuse, 3 a check broke, 130 stopped.
 Machine output goes to stdout and is one document; everything else goes to stderr.
 """
 
@@ -90,7 +90,9 @@ def _add_workspace(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_judging(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--check", action="append", metavar="ID", help="only this check; repeatable")
+    parser.add_argument(
+        "--check", action="append", metavar="ID", help="only this check; repeatable"
+    )
     parser.add_argument(
         "--set", action="append", default=[], metavar="ID.PARAM=VALUE", help="change a threshold"
     )
@@ -262,7 +264,11 @@ def _activities() -> Any:
     def listen(state: State) -> None:
         if state.activity not in said and state.status == "running":
             said.append(state.activity)
-            _say(f"{state.activity} …" if not state.total else f"{state.activity} ({state.total:,}) …")
+            _say(
+                f"{state.activity} …"
+                if not state.total
+                else f"{state.activity} ({state.total:,}) …"
+            )
 
     return listen
 
@@ -368,7 +374,10 @@ def _export(asked: argparse.Namespace) -> int:
     summary = recipe.export(
         asked.workspace, asked.dest, kind=asked.kind, drop=asked.drop, link=asked.link
     )
-    _say(str(summary))
+    said = f"{summary.n_exported:,} samples in {summary.dest}; {summary.n_excluded:,} left out"
+    _say(f"{said} (excluded.csv says why); {summary.n_relabelled:,} relabelled.")
+    for note in summary.notes:
+        _say(note)
     return FINE
 
 
@@ -377,7 +386,7 @@ def _checks(asked: argparse.Namespace) -> int:
 
     from recipe_core import recipe
 
-    listed = [
+    listed: list[dict[str, Any]] = [
         {"id": c.id, "stage": c.stage, "question": c.question, "why": c.why,
          "thresholds": [asdict(s) for s in c.settings]}
         for c in recipe.checks()

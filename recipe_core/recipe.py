@@ -1,9 +1,9 @@
 """The front desk: what can one ask of Recipe? The command line, the app and Python all call these.
 
-    from recipe_core import recipe
-    report = recipe.scan("photos/", "photos.recipe")
-    for finding in report.findings:
-        print(finding.verdict, finding.check, finding.summary)
+from recipe_core import recipe
+report = recipe.scan("photos/", "photos.recipe")
+for finding in report.findings:
+    print(finding.verdict, finding.check, finding.summary)
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -26,15 +26,27 @@ import pyarrow.compute as pc
 
 from recipe_core.kernel.check import Check, Measure, broken, judged
 from recipe_core.kernel.discovery import checks_in
-from recipe_core.kernel.errors import Cancelled, MissingInput, Misuse, UnknownName
+from recipe_core.kernel.errors import Cancelled, MissingInput, Misuse, UnknownName, WorkspaceError
 from recipe_core.kernel.evidence import Evidence, Files
 from recipe_core.kernel.nouns import Dataset, Finding
-from recipe_core.kernel.params import Overrides, Value, merged, read_toml
+from recipe_core.kernel.params import Overrides, Value, merged, read_toml, resolve
 from recipe_core.kernel.progress import Progress, silent
 from recipe_core.kernel.report import Report
 from recipe_core.store import results
 from recipe_core.store.query import INTERNAL, SampleQuery
-from recipe_core.store.workspace import Workspace, commit, locked, prepare, writing
+from recipe_core.store.workspace import (
+    Workspace,
+    commit,
+    locked,
+    prepare,
+    read_table,
+    replaced,
+    writing,
+)
+
+if TYPE_CHECKING:
+    from recipe_core.data.export import ExportSummary, Kind, Link
+    from recipe_core.store.decisions import Decisions
 
 T = TypeVar("T")
 STAGES = ("data",)
@@ -132,9 +144,7 @@ def _surveyed(
     for name in counts.column_names:
         samples = samples.append_column(name, counts[name])
     progress("storing results", 0, 0)
-    before = place.current()
-    folder = commit(place, lambda f: results.write_dataset(f, dataset, samples, boxes))
-    del before, folder
+    commit(place, lambda f: results.write_dataset(f, dataset, samples, boxes))
     survey.forget_leavings(place, seen.pack)
     return Evidence(dataset, samples, boxes)
 
@@ -152,7 +162,11 @@ def _refuse_to_replace_decisions(place: Workspace, dataset: Dataset) -> None:
 
 
 def _judged(
-    place: Workspace, evidence: Evidence, wanted: Sequence[Check], layers: Overrides, progress: Progress
+    place: Workspace,
+    evidence: Evidence,
+    wanted: Sequence[Check],
+    layers: Overrides,
+    progress: Progress,
 ) -> Report:
     evidence, failed = _with_measures(place, evidence, wanted, progress)
     findings = []
@@ -194,11 +208,9 @@ def _with_measures(
                 evidence.dataset, evidence.samples, evidence.boxes, tables, evidence._cache
             ), held, progress)  # fmt: skip
             names[measure.name], tables[measure.name] = file, table
-        except (MissingInput, Cancelled) as e:
-            if isinstance(e, Cancelled):
-                raise
+        except MissingInput as e:
             failed[measure.name] = Finding("skipped", f"Not judged: {e}.")
-        except OSError:
+        except (Cancelled, WorkspaceError):
             raise
         except Exception as e:
             failed[measure.name] = broken(e)
@@ -213,7 +225,7 @@ def _with_measures(
 def _named_measures(place: Workspace) -> Mapping[str, str]:
     folder = place.current()
     path = folder / "tables.json" if folder else None
-    return results._read_json(path) if path is not None and path.exists() else {}
+    return results.read_json(path) if path is not None and path.exists() else {}
 
 
 def _measured(
@@ -221,7 +233,7 @@ def _measured(
 ) -> tuple[str, pa.Table]:
     file, there = results.stored_measure(place, measure, evidence)
     if there:
-        return file, results.read_table(place.tables / file)
+        return file, read_table(place.tables / file)
     table = measure.function(evidence, held, progress)
     with writing(place):
         results.write_measure(place, file, table)
@@ -458,18 +470,53 @@ def report_bytes(workspace: Path | str | None, kind: str) -> bytes:
 def write_report(workspace: Path | str | None, path: Path | str) -> Path:
     """Writes the report; the ending of the name says which kind. Returns the path."""
     target = Path(path)
-    kind = target.suffix.lstrip(".").lower().replace("markdown", "md").replace("htm", "html")
-    kind = "html" if kind == "htmll" else kind
+    ending = target.suffix.lstrip(".").lower()
+    kind = {"htm": "html", "markdown": "md"}.get(ending, ending)
     if kind not in REPORT_KINDS:
         raise Misuse(f"The report's name must end in .html, .json or .md, not {target.name!r}.")
     content = report_bytes(workspace, kind)
-    from recipe_core.store.workspace import replaced
-
     try:
         replaced(target, lambda p: p.write_bytes(content))
     except OSError as e:
         raise Misuse(f"{target} cannot be written: {e.strerror or e}.") from None
     return target
+
+
+def decisions(workspace: Path | str | None = None) -> Decisions:
+    """What people decided about the samples of this workspace."""
+    from recipe_core.store.decisions import Decisions
+
+    return Decisions(_open(workspace).decisions)
+
+
+def export(
+    workspace: Path | str | None,
+    dest: Path | str,
+    *,
+    kind: Kind,
+    drop: Sequence[str] = (),
+    link: Link = "copy",
+    progress: Progress = silent,
+) -> ExportSummary:
+    """Writes the cleaned data set to a new folder; the source is never touched.
+
+    drop  check ids: their subjects stay out (of copies, all but the one to keep)
+    Raises Misuse, UnknownName (nothing written), WorkspaceError (disk full).
+    """
+    from recipe_core.data.export import export as write
+
+    place = _open(workspace)
+    found, report = evidence(place.path), last_report(place.path)
+    return write(
+        found, _files(place), Path(dest), kind, decisions=decisions(place.path).current(),
+        findings=report.findings if report else (), drop=chosen_to_drop(drop), link=link,
+        progress=progress,
+    )  # fmt: skip
+
+
+def chosen_to_drop(ids: Sequence[str]) -> list[str]:
+    """The same ids, each once. Raises UnknownName for one that is no check."""
+    return [c.id for c in chosen(ids)] if ids else []
 
 
 def to_json(report: Report) -> str:
@@ -511,7 +558,7 @@ def fingerprint(found: Evidence) -> str:
     """24 hex digits over every sample's path, label, split and content, in order."""
     digest = hashlib.blake2b(digest_size=12)
     for name in ("path", "label", "split", "content_hash"):
-        for text in (found.texts(name)):
+        for text in found.texts(name):
             digest.update(text.encode("utf-8", "surrogatepass"))
             digest.update(b"\0")
     return digest.hexdigest()
@@ -546,8 +593,6 @@ def _open(workspace: Path | str | None) -> Workspace:
 
 
 def _overrides(place: Workspace, given: Overrides | None) -> dict[str, dict[str, Value]]:
-    from recipe_core.kernel.params import resolve
-
     types = parameter_types()
     layers = merged(read_toml(settings_file(place.path), types), given or {})
     for check_id, values in layers.items():

@@ -62,7 +62,9 @@ def serve(source: str | None, workspace: Path | None, *, host: str, port: int) -
             f"Recipe listens on {host}: everybody who reaches this machine can see the pictures.",
             file=sys.stderr,
         )
-    print(f"Recipe is open at http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}", flush=True)
+    print(
+        f"Recipe is open at http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}", flush=True
+    )
     sys.path.insert(0, str(home()))
     importlib.import_module("app.main").run(host, port)
     return 0
@@ -82,4 +84,6 @@ def _refuse_taken_port(host: str, port: int) -> None:
         try:
             s.bind((host, port))
         except OSError as e:
-            raise Misuse(f"Cannot listen on {host}:{port} ({e.strerror}). Try --port {port + 1}.") from None
+            raise Misuse(
+                f"Cannot listen on {host}:{port} ({e.strerror}). Try --port {port + 1}."
+            ) from None

@@ -30,7 +30,10 @@ def make_evidence(
     fields = [*SAMPLE_FIELDS, *PASS_FIELDS]
     known = {f.name for f in fields}
     table = pa.table(
-        {f.name: pa.array(given.get(f.name, [None] * n), _plain(f.type)).cast(f.type) for f in fields}
+        {
+            f.name: pa.array(given.get(f.name, [None] * n), _plain(f.type)).cast(f.type)
+            for f in fields
+        }
         | {name: pa.array(values) for name, values in given.items() if name not in known}
     )
     labels = sorted({v for v in given.get("label", ()) if v is not None})

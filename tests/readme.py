@@ -147,7 +147,7 @@ SPECIAL: Mapping[str, Callable[[str, Path], str]] = {
 
 
 def comparable(text: str) -> str:
-    """The text without what differs between two runs: durations, times, versions, places, breaks."""
+    """The text without what differs between two runs: durations, times, versions, places, wraps."""
     text = re.sub(r"\d+(\.\d+)?(e-?\d+)? ?m?s\b", "N s", text)
     text = re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d)?", "TIME", text)
     text = re.sub(r'"seconds": [\d.e-]+', '"seconds": N', text)

@@ -190,7 +190,7 @@ def _until_scanned(recipe: Path, workspace: Path) -> None:
         )  # fmt: skip
         if done.returncode == 0:
             return
-        time.sleep(1)
+        time.sleep(3)
     raise AssertionError(f"no findings in {workspace}: {done.stderr.decode()}")
 
 

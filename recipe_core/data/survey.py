@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,7 +45,8 @@ ASK_AGAIN = ("missing", "unreadable")
 """Errors of the moment: such a file is opened again by the next scan though it has not changed."""
 
 MEASURED = pa.schema([
-    ("mtime_ns", pa.int64()), *PASS_FIELDS, ("thumb_offset", pa.int64()), ("thumb_length", pa.int64()),
+    ("mtime_ns", pa.int64()), *PASS_FIELDS,
+    ("thumb_offset", pa.int64()), ("thumb_length", pa.int64()),
 ])  # fmt: skip
 
 
@@ -259,9 +260,11 @@ def _measure(
         writer.close()
 
 
-def _looked(files: _Files, todo: npt.NDArray[np.int64], executor: Executor) -> Iterator[Look]:
+def _looked(
+    files: _Files, todo: npt.NDArray[np.int64], executor: Executor
+) -> Generator[Look, None, None]:
     job: Job[FileRef, Look] = Job(look, SECONDS_PER_FILE)
-    with contextlib.closing(executor.map(job, _chunks(files, todo))) as outcomes:  # type: ignore[type-var]
+    with contextlib.closing(executor.map(job, _chunks(files, todo))) as outcomes:
         for outcome in outcomes:
             yield _result(outcome)
 

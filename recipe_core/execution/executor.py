@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Generic, Literal, Protocol, TypeVar
 
@@ -47,7 +47,9 @@ class Done(Generic[T, R]):
 class Executor(Protocol):
     """Maps a job over chunks. Chunks that had to be run again may come back in smaller pieces."""
 
-    def map(self, job: Job[T, R], chunks: Iterable[Sequence[T]]) -> Iterator[Done[T, R]]:
+    def map(
+        self, job: Job[T, R], chunks: Iterable[Sequence[T]]
+    ) -> Generator[Done[T, R], None, None]:
         """Yields what is done as it completes, in any order; every item exactly once.
 
         `chunks` is read lazily: never more than about two chunks per worker ahead. Closing the

@@ -7,7 +7,7 @@ enforced.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from recipe_core.execution.executor import Attempt, Done, Job, R, T, last_line, one_by_one
@@ -17,7 +17,9 @@ from recipe_core.execution.executor import Attempt, Done, Job, R, T, last_line, 
 class Here:
     """Runs every chunk in the calling process and thread."""
 
-    def map(self, job: Job[T, R], chunks: Iterable[Sequence[T]]) -> Iterator[Done[T, R]]:
+    def map(
+        self, job: Job[T, R], chunks: Iterable[Sequence[T]]
+    ) -> Generator[Done[T, R], None, None]:
         """See `executor.Executor`; without its protection from crashes and hangs."""
         for chunk in chunks:
             if len(chunk):

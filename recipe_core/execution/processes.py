@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import IO, Any, Generic
 
@@ -73,7 +73,9 @@ class LocalProcesses:
 
     workers: int
 
-    def map(self, job: Job[T, R], chunks: Iterable[Sequence[T]]) -> Iterator[Done[T, R]]:
+    def map(
+        self, job: Job[T, R], chunks: Iterable[Sequence[T]]
+    ) -> Generator[Done[T, R], None, None]:
         """See `executor.Executor`. What the work prints is thrown away."""
         crew: _Crew[T, R] = _Crew(job.seconds_per_item, _pickled("the work", job.work))
         source = iter(chunks)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic
 
@@ -45,7 +45,9 @@ class RayEngine:
         self.workers = workers
         self._ray = _imported()
 
-    def map(self, job: Job[T, R], chunks: Iterable[Sequence[T]]) -> Iterator[Done[T, R]]:
+    def map(
+        self, job: Job[T, R], chunks: Iterable[Sequence[T]]
+    ) -> Generator[Done[T, R], None, None]:
         """See `executor.Executor`. After a crash its chunk is run again item by item."""
         ours = not self._ray.is_initialized()
         try:

@@ -8,6 +8,7 @@ mirroring changes the sign of every odd frequency, a quarter turn also swaps the
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -19,17 +20,40 @@ Bits = npt.NDArray[np.uint64]
 _SIGN = (-1.0) ** np.arange(8)
 
 
-def coefficients(luma: Floats) -> npt.NDArray[np.float64]:
-    """(k, h, w) float32 luma 0 … 255 -> (k, 8, 8) lowest DCT-II coefficients, rounded to 1.
+@dataclass(frozen=True)
+class Source:
+    """Where hashes are computed from: pixels of one size, or the means of 2 × 2 of them.
 
-    The unit is that of scipy.fftpack.dct applied twice to 32 × 32 pixels (DC: 4 × sum of pixels).
-    Rounding makes the coefficients of a flat area equal; imagehash's own rounding of pixels to
-    8 bits moves them by about 18.
+    luma           (k, h, w) float32, 0 … 255
+    height, width  of the pixels: h and w, or 2h and 2w, or one less where they were odd
     """
-    low = np.matmul(
-        np.matmul(_dct_of_resized(luma.shape[1]), luma), _dct_of_resized(luma.shape[2]).T
-    )
-    return np.rint(low.astype(np.float64))
+
+    luma: Floats
+    height: int
+    width: int
+
+
+def grey(planes: npt.NDArray[np.uint8]) -> Floats:
+    """(3, …) uint8 -> (…) float32 luma, whole numbers as in Pillow's mode L."""
+    r, g, b = (plane.astype(np.float32) for plane in planes)
+    r *= 0.299
+    g *= 0.587
+    b *= 0.114
+    r += g
+    r += b
+    return np.rint(r, out=r)
+
+
+def coefficients(source: Source) -> npt.NDArray[np.float64]:
+    """(k, 8, 8) lowest DCT-II coefficients of the pictures resized to 32 × 32, rounded to 1.
+
+    The unit is that of scipy.fftpack.dct applied twice (DC: 4 × the sum of the pixels). Rounding
+    makes the coefficients of a flat area equal; imagehash's own rounding of pixels to 8 bits moves
+    them by about 18.
+    """
+    down = _dct_of_resized(source.height, source.luma.shape[1])
+    across = _dct_of_resized(source.width, source.luma.shape[2])
+    return np.rint(np.matmul(np.matmul(down, source.luma), across.T).astype(np.float64))
 
 
 def phash_and_turned(low: npt.NDArray[np.float64]) -> Bits:
@@ -49,11 +73,20 @@ def phash_and_turned(low: npt.NDArray[np.float64]) -> Bits:
     return _packed(flat > middle).reshape(-1, 8)
 
 
-def dhash(luma: Floats) -> Bits:
-    """(k, h, w) float32 luma -> (k,) uint64: which of 8 × 9 pixels exceed their left one."""
-    small = np.matmul(np.matmul(lanczos(luma.shape[1], 8), luma), lanczos(luma.shape[2], 9).T)
-    pixels = np.rint(small)
-    return _packed((pixels[:, :, 1:] > pixels[:, :, :-1]).reshape(len(luma), 64))
+def dhash(source: Source) -> Bits:
+    """(k,) uint64: which of 8 × 9 pixels exceed their left one.
+
+    Rounded to 8 bits after each of the two passes, as Pillow does: it decides in flat areas.
+    """
+    across = _paired(lanczos(source.width, 9), source.luma.shape[2])
+    down = _paired(lanczos(source.height, 8), source.luma.shape[1])
+    narrow = _eight_bit(np.matmul(source.luma, across.T))
+    pixels = _eight_bit(np.matmul(down, narrow))
+    return _packed((pixels[:, :, 1:] > pixels[:, :, :-1]).reshape(len(pixels), 64))
+
+
+def _eight_bit(values: Floats) -> Floats:
+    return np.clip(np.rint(values, out=values), 0, 255, out=values)
 
 
 def _packed(bits: npt.NDArray[np.bool_]) -> Bits:
@@ -61,10 +94,19 @@ def _packed(bits: npt.NDArray[np.bool_]) -> Bits:
 
 
 @lru_cache(maxsize=512)
-def _dct_of_resized(n: int) -> Floats:
-    """(8, n): resize n pixels to 32 and take the 8 lowest coefficients of the DCT-II."""
+def _dct_of_resized(n: int, given: int) -> Floats:
+    """(8, given): resize n pixels to 32 and take the 8 lowest coefficients of the DCT-II."""
     angle = np.pi * np.arange(8)[:, None] * (2 * np.arange(32) + 1) / 64
-    return np.ascontiguousarray((2 * np.cos(angle)) @ lanczos(n, 32), dtype=np.float32)
+    return _paired(((2 * np.cos(angle)) @ lanczos(n, 32)).astype(np.float32), given)
+
+
+def _paired(weights: Floats, given: int) -> Floats:
+    """(m, n) weights of pixels -> (m, given) of the means of their pairs, where given < n."""
+    n = weights.shape[1]
+    if given == n:
+        return weights
+    pairs = np.add.reduceat(weights, np.arange(0, n, 2), axis=1)
+    return np.ascontiguousarray(pairs, dtype=np.float32)
 
 
 @lru_cache(maxsize=512)

@@ -243,7 +243,8 @@ def _agreement(
     spread_a = np.sqrt((a * a).sum(axis=2) / count + NOISE)
     spread_b = np.sqrt((b * b).sum(axis=2) / count + NOISE)
     agreement = (a * b).sum(axis=2) / count / (spread_a * spread_b)
-    weight = spread_a * spread_b * (count >= 0.375 * BLOCK * BLOCK)
+    # By contrast, not its square: else the outline alone speaks, and shirts share an outline.
+    weight = np.sqrt(spread_a * spread_b) * (count >= 0.375 * BLOCK * BLOCK)
     return np.asarray(
         (agreement * weight).sum(axis=1) / (weight.sum(axis=1) + 1e-6), dtype=np.float32
     )

@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from recipe_core.images.columns import PASS_FIELDS
-from recipe_core.images.hashes import coefficients, dhash, phash_and_turned
+from recipe_core.images.hashes import Source, coefficients, dhash, grey, phash_and_turned
 from recipe_core.images.opened import LOSSY, Opened, opened
 from recipe_core.images.statistics import LOSSLESS_GREY, LOSSY_GREY, luma, measured
 from recipe_core.images.thumbnails import planes_of
@@ -212,10 +212,10 @@ def _picture_column(schema: pa.Schema) -> str:
 
 def _alike(seen: Sequence[Opened]) -> Iterator[list[int]]:
     """Indices of pictures of one size, at most TOGETHER at a time."""
-    sizes: dict[tuple[int, ...], list[int]] = {}
+    sizes: dict[tuple[int, int], list[int]] = {}
     for i, s in enumerate(seen):
         if s.pixels is not None:
-            sizes.setdefault(s.pixels.shape, []).append(i)
+            sizes.setdefault(s.size, []).append(i)
     for indices in sizes.values():
         for start in range(0, len(indices), TOGETHER):
             yield indices[start : start + TOGETHER]
@@ -226,13 +226,11 @@ def _measure(seen: Sequence[Opened], rows: Sequence[dict[str, Any]]) -> None:
     planes = planes_of(np.stack([s.pixels for s in seen if s.pixels is not None]))
     y = luma(planes)
     numbers = measured(planes, y)
-    if any(s.seen is not None for s in seen):
-        shown = [s.pixels if s.seen is None else s.seen for s in seen]
-        y = luma(planes_of(np.stack([p for p in shown if p is not None])))
-    levels = y.astype(np.float32)
+    coarse = grey(planes_of(np.stack([s.halved for s in seen if s.halved is not None])))
+    source = Source(coarse, *seen[0].size)
     perceptual, differences = (
-        phash_and_turned(coefficients(levels)).tolist(),
-        dhash(levels).tolist(),
+        phash_and_turned(coefficients(source)).tolist(),
+        dhash(source).tolist(),
     )
     spread = numbers.pop("chroma_spread")
     columns = {name: values.tolist() for name, values in numbers.items()}

@@ -27,7 +27,15 @@ import numpy.typing as npt
 import simplejpeg
 from PIL import ExifTags, Image, UnidentifiedImageError
 
-from recipe_core.images.thumbnails import LONGER_SIDE, Packed, encoded, packed, planes_of, shrunk
+from recipe_core.images.thumbnails import (
+    LONGER_SIDE,
+    Packed,
+    encoded,
+    halved,
+    packed,
+    planes_of,
+    shrunk,
+)
 
 PIXEL_LIMIT = 500_000_000
 """Pixels of a picture above which it is a `bomb`: no photograph, and hours of decoding."""
@@ -53,15 +61,17 @@ class Opened:
     """One file as far as it could be read.
 
     facts      values of PASS_FIELDS, by name
-    pixels     (h, w) packed sRGB of the displayed picture, longer side <= LONGER_SIDE;
+    pixels     (h, w) packed sRGB of the displayed picture, longer side <= LONGER_SIDE,
                transparent parts over mid-grey; None where nothing was decoded
-    seen       the same over white where transparency is used, else None
+    halved     (h', w') packed: what the hashes are made from, transparent parts over white
+    size       height and width before that halving
     thumbnail  JPEG, b"" where nothing was decoded
     """
 
     facts: dict[str, Any]
     pixels: Packed | None = None
-    seen: Packed | None = None
+    halved: Packed | None = None
+    size: tuple[int, int] = (0, 0)
     thumbnail: bytes = b""
 
 
@@ -491,7 +501,7 @@ def _by_pillow(data: bytes, extension: str, strict_ok: bool | None = None) -> Op
     grey = _made(
         packed(_over(loaded.rgba, 128)), facts, loaded.orientation, loaded.width, loaded.height
     )
-    return replace(made, pixels=grey.pixels, seen=made.pixels)
+    return replace(made, pixels=grey.pixels)
 
 
 def _over(rgba: npt.NDArray[np.uint8], ground: int) -> npt.NDArray[np.uint8]:
@@ -647,11 +657,14 @@ def _made(
     pixels: Packed, facts: dict[str, Any], orientation: int, width: int, height: int
 ) -> Opened:
     facts = facts | {"uniform_block_share": uniform_band(pixels)}
-    small = np.ascontiguousarray(_turned(shrunk(pixels), orientation))
+    if orientation != 1:
+        pixels = np.ascontiguousarray(_turned(pixels, orientation))
+    small = np.ascontiguousarray(shrunk(pixels))
     if orientation >= 5:
         width, height = height, width
     facts = _shape_facts(width, height, facts)
-    return Opened(facts, small, None, encoded(small))
+    rows, columns = pixels.shape
+    return Opened(facts, small, halved(pixels), (rows, columns), encoded(small))
 
 
 def _shape_facts(width: int, height: int, facts: dict[str, Any]) -> dict[str, Any]:

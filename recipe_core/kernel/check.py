@@ -62,7 +62,9 @@ class Check:
         return settings_of(self.params)
 
 
-def judged(check: Check, evidence: Evidence, overrides: Mapping[str, Value] | None = None) -> Finding:
+def judged(
+    check: Check, evidence: Evidence, overrides: Mapping[str, Value] | None = None
+) -> Finding:
     """The check's finding; a missing input makes it `skipped`, a bug in the judge `error`.
 
     Raises UnknownName or BadSetting for overrides that the check does not take.
@@ -88,5 +90,8 @@ def broken(error: Exception) -> Finding:
         "error",
         f"The check itself broke: {type(error).__name__}: {error}",
         "This is a bug in Recipe: please report it with the text above.",
-        {"traceback": "".join(traceback.format_exception(error)), "line": f"{place.filename}:{place.lineno}"},
+        {
+            "traceback": "".join(traceback.format_exception(error)),
+            "line": f"{place.filename}:{place.lineno}",
+        },
     )

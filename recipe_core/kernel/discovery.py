@@ -21,7 +21,9 @@ def checks_in(package: str) -> tuple[Check, ...]:
     for name in sorted(m.name for m in pkgutil.iter_modules(folder.__path__)):
         check = getattr(importlib.import_module(f"{package}.{name}"), "CHECK", None)
         if not isinstance(check, Check):
-            raise Misuse(f"{package}.{name} has no CHECK: every file in a checks folder is one check.")
+            raise Misuse(
+                f"{package}.{name} has no CHECK: every file in a checks folder is one check."
+            )
         if check.id in found:
             raise Misuse(f"Two files in {package} have the id {check.id!r}.")
         found[check.id] = check

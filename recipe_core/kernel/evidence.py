@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,8 @@ import pyarrow.compute as pc
 
 from recipe_core.kernel.errors import MissingInput
 from recipe_core.kernel.nouns import Dataset
+
+T = TypeVar("T")
 
 
 class Files(Protocol):
@@ -52,7 +54,9 @@ class Evidence:
     def column(self, name: str) -> pa.ChunkedArray:
         """A column of the sample table. Raises MissingInput where it was not measured."""
         if name not in self.samples.column_names:
-            raise MissingInput(f"the column {name!r} has not been measured; scan the data set again")
+            raise MissingInput(
+                f"the column {name!r} has not been measured; scan the data set again"
+            )
         return self.samples[name]
 
     def table(self, name: str) -> pa.Table:
@@ -86,7 +90,11 @@ class Evidence:
     def _codes(self, name: str) -> tuple[npt.NDArray[np.int32], tuple[str, ...]]:
         encoded = self.column(name).combine_chunks()
         if isinstance(encoded, pa.ChunkedArray):  # an empty or very long column stays chunked
-            encoded = pa.concat_arrays(encoded.chunks) if encoded.num_chunks else pa.array([], pa.string())
+            encoded = (
+                pa.concat_arrays(encoded.chunks)
+                if encoded.num_chunks
+                else pa.array([], pa.string())
+            )
         if not pa.types.is_dictionary(encoded.type):
             encoded = encoded.cast(pa.string()).dictionary_encode()
         found = [str(v) for v in encoded.dictionary.to_pylist()]
@@ -98,10 +106,11 @@ class Evidence:
         raw = pc.fill_null(encoded.indices, len(found)).to_numpy(zero_copy_only=False)
         return lookup[raw], tuple(names)
 
-    def _once(self, kind: str, name: str, make: Any) -> Any:
+    def _once(self, kind: str, name: str, make: Callable[[], T]) -> T:
         if (kind, name) not in self._cache:
             self._cache[kind, name] = make()
-        return self._cache[kind, name]
+        kept: T = self._cache[kind, name]
+        return kept
 
 
 def _numbers(column: pa.ChunkedArray) -> npt.NDArray[np.float64]:

@@ -18,14 +18,16 @@ Verdict = Literal["pass", "warn", "fail", "skipped", "error"]
 VERDICTS: tuple[Verdict, ...] = ("fail", "warn", "error", "pass", "skipped")
 """Worst news first: the order in which findings are shown."""
 
-SAMPLE_FIELDS = pa.schema([
-    ("sample_id", pa.string()),
-    ("path", pa.string()),
-    ("file", pa.binary()),
-    ("member", pa.int64()),
-    ("label", pa.dictionary(pa.int32(), pa.string())),
-    ("split", pa.dictionary(pa.int32(), pa.string())),
-])
+SAMPLE_FIELDS = pa.schema(
+    [
+        ("sample_id", pa.string()),
+        ("path", pa.string()),
+        ("file", pa.binary()),
+        ("member", pa.int64()),
+        ("label", pa.dictionary(pa.int32(), pa.string())),
+        ("split", pa.dictionary(pa.int32(), pa.string())),
+    ]
+)
 """The columns that every source fills, one row per sample; any further columns follow.
 
 sample_id   16 hex digits, stable while the sample's file name (and member) stays the same
@@ -38,18 +40,20 @@ label       class name, null where there is none
 split       as the data set names it, null where there is none
 """
 
-BOX_FIELDS = pa.schema([
-    ("row", pa.int64()),
-    ("label", pa.string()),
-    ("xmin", pa.float64()),
-    ("ymin", pa.float64()),
-    ("xmax", pa.float64()),
-    ("ymax", pa.float64()),
-    ("relative", pa.bool_()),
-    ("annotated_width", pa.int32()),
-    ("annotated_height", pa.int32()),
-    ("place", pa.string()),
-])
+BOX_FIELDS = pa.schema(
+    [
+        ("row", pa.int64()),
+        ("label", pa.string()),
+        ("xmin", pa.float64()),
+        ("ymin", pa.float64()),
+        ("xmax", pa.float64()),
+        ("ymax", pa.float64()),
+        ("relative", pa.bool_()),
+        ("annotated_width", pa.int32()),
+        ("annotated_height", pa.int32()),
+        ("place", pa.string()),
+    ]
+)
 """One row per annotated box. `row`: index into the sample table; corners in pixels of the stored
 image, or as shares of its width and height where `relative`; annotated_*: the image size that the
 annotation claims, null where it claims none; `place`: file (and line or id) it was read from."""

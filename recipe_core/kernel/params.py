@@ -13,11 +13,12 @@ a value of the wrong type stops with the valid ones.
 from __future__ import annotations
 
 import dataclasses
+import math
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from recipe_core.kernel.errors import BadSetting, Misuse, UnknownName
 
@@ -26,8 +27,14 @@ Overrides = Mapping[str, Mapping[str, Value]]
 """check id -> parameter -> value"""
 
 
-def setting(default: Any, *, why: str, low: float | None = None, high: float | None = None,
-            choices: tuple[str, ...] = ()) -> Any:
+def setting(
+    default: Any,
+    *,
+    why: str,
+    low: float | None = None,
+    high: float | None = None,
+    choices: tuple[str, ...] = (),
+) -> Any:
     """A dataclass field that carries its range (inclusive) or choices, and its reason."""
     return dataclasses.field(
         default=default, metadata={"why": why, "low": low, "high": high, "choices": choices}
@@ -49,8 +56,14 @@ class Setting:
 def settings_of(params_type: type) -> tuple[Setting, ...]:
     """The parameters of a check, in their written order."""
     return tuple(
-        Setting(f.name, f.default, f.metadata["why"], f.metadata["low"], f.metadata["high"],
-                f.metadata["choices"])  # fmt: skip
+        Setting(
+            f.name,
+            cast(Value, f.default),
+            f.metadata["why"],
+            f.metadata["low"],
+            f.metadata["high"],
+            f.metadata["choices"],
+        )
         for f in dataclasses.fields(params_type)
     )
 
@@ -73,13 +86,15 @@ def _valid(check_id: str, s: Setting, value: Value) -> Value:
     if wanted is float and type(value) is int:
         value = float(value)
     if type(value) is not wanted:
-        raise BadSetting(f"{where} must be {wanted.__name__}, not {value!r} (default {s.default!r}).")
+        raise BadSetting(
+            f"{where} must be {wanted.__name__}, not {value!r} (default {s.default!r})."
+        )
     if s.choices and value not in s.choices:
         raise BadSetting(f"{where} must be one of {', '.join(s.choices)}, not {value!r}.")
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         too_low = s.low is not None and value < s.low
         too_high = s.high is not None and value > s.high
-        if value != value or too_low or too_high:
+        if math.isnan(value) or too_low or too_high:
             raise BadSetting(f"{where} must lie between {s.low} and {s.high}, not {value!r}.")
     return value
 

@@ -77,8 +77,9 @@ def _header(report: Report, title: str) -> str:
     counts = "".join(
         f"<li>{_badge(v, f'{n} {WORDS[v].lower()}')}</li>" for v, n in tally(report.findings)
     )
+    day = report.created[:16].replace("T", " ")
     return (
-        f'<header><p class="eyebrow">Data report, {escaped(report.created[:16].replace("T", " "))}</p><h1>{title}</h1>'
+        f'<header><p class="eyebrow">Data report, {escaped(day)}</p><h1>{title}</h1>'
         f'<p class="summary">{escaped(facts.paragraph(report.dataset))}</p>'
         f'<ul class="tally" aria-label="Verdicts">{counts}</ul></header>'
     )

@@ -96,12 +96,13 @@ class Scale:
 
 def ticks(low: float, high: float, about: int = 5) -> list[float]:
     """Round values (1, 2 or 5 times a power of ten apart) that enclose low … high."""
-    rough = ((high - low) or abs(high) or 1.0) / about
-    size = 10.0 ** math.floor(math.log10(rough))
-    step = next(m * size for m in (1, 2, 5, 10) if m * size >= rough * 0.999)
+    largest = max(abs(low), abs(high)) or 1.0
+    span = high - low if high - low > 1e-9 * largest else largest  # below that floats blur
+    size = 10.0 ** math.floor(math.log10(span / about))
+    step = next(m * size for m in (1, 2, 5, 10) if m * size >= span / about * 0.999)
     first = math.floor(low / step + 1e-9)
     last = max(math.ceil(high / step - 1e-9), first + 1)
-    return [round(i * step, 12) for i in range(first, last + 1)]
+    return [float(f"{i * step:.12g}") for i in range(first, last + 1)]
 
 
 def _value_ticks(d: Drawn) -> list[float]:

@@ -5,6 +5,7 @@ The terminal's bar and the page show the same numbers because both come from her
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Callable
@@ -92,10 +93,10 @@ class ProgressFile:
     def _write(self) -> None:
         self._written = time.monotonic()
         text = json.dumps(asdict(self._state))
-        try:
+        with contextlib.suppress(
+            OSError
+        ):  # a full disk must not stop the scan for its progress bar
             replaced(self.path, lambda p: p.write_text(text, encoding="utf-8"))
-        except OSError:  # a full disk must not stop the scan for the sake of its progress bar
-            pass
         self.listener(self._state)
 
 

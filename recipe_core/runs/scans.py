@@ -16,7 +16,8 @@ from pathlib import Path
 
 from recipe_core.kernel.errors import Misuse
 from recipe_core.runs.progress_file import State, read_state
-from recipe_core.runs.watched import Identity, alive, stop as stop_process
+from recipe_core.runs.watched import Identity, alive
+from recipe_core.runs.watched import stop as stop_process
 from recipe_core.store.workspace import Workspace, prepare, write_json, writing
 
 LOG_TAIL = 4000

@@ -36,7 +36,7 @@ def alive(who: Identity) -> bool:
 
 
 def stop(who: Identity, *, grace_s: float = 3.0) -> None:
-    """Asks it to stop (SIGINT, as Ctrl-C does), then ends its whole tree; returns when it is gone."""
+    """Asks it to stop (SIGINT, as Ctrl-C does), then ends its tree; returns when it is gone."""
     if not alive(who):
         return
     tree = _tree(who.pid)

@@ -66,7 +66,9 @@ class SampleQuery:
     def _refuse_other_statements(self, where: str, text: str) -> None:
         statements = duckdb.extract_statements(text)
         if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
-            raise Misuse(f"{where!r} is not one SQL expression over the columns of the sample table.")
+            raise Misuse(
+                f"{where!r} is not one SQL expression over the columns of the sample table."
+            )
 
 
 def _first_line(e: Exception) -> str:

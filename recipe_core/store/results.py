@@ -1,11 +1,11 @@
 """What did the last finished scan find? The results folder as values, and back.
 
-    dataset.json      name, root, format, class names, splits, notes
-    samples.parquet   one row per sample, every measured column
-    boxes.parquet     boxes in pixels
-    tables.json       measure name -> file below tables/
-    findings.json     every finding with its thresholds and charts, versions, date
-    subjects.parquet  check, row, score, group, detail
+dataset.json      name, root, format, class names, splits, notes
+samples.parquet   one row per sample, every measured column
+boxes.parquet     boxes in pixels
+tables.json       measure name -> file below tables/
+findings.json     every finding with its thresholds and charts, versions, date
+subjects.parquet  check, row, score, group, detail
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def write_dataset(folder: Path, dataset: Dataset, samples: pa.Table, boxes: pa.T
 def read_evidence(workspace: Workspace) -> Evidence:
     """Everything measured so far. Raises WorkspaceError before the first finished scan."""
     folder = _folder(workspace)
-    stored = _read_json(folder / "dataset.json")
+    stored = read_json(folder / "dataset.json")
     samples = read_table(folder / "samples.parquet")
     boxes = read_table(folder / "boxes.parquet")
     dataset = Dataset(
@@ -64,7 +64,7 @@ def read_evidence(workspace: Workspace) -> Evidence:
         tuple(stored["splits"]),
         tuple(Note(n["kind"], n["text"], tuple(n["items"]), n["n_items"]) for n in stored["notes"]),
     )  # fmt: skip
-    names = _read_json(folder / "tables.json") if (folder / "tables.json").exists() else {}
+    names = read_json(folder / "tables.json") if (folder / "tables.json").exists() else {}
     tables = {
         name: read_table(workspace.tables / file)
         for name, file in names.items()
@@ -90,7 +90,7 @@ def read_report(workspace: Workspace) -> Report | None:
     folder = workspace.current()
     if folder is None or not (folder / "findings.json").exists():
         return None
-    stored = _read_json(folder / "findings.json")
+    stored = read_json(folder / "findings.json")
     subjects = read_table(folder / "subjects.parquet")
     codes = subjects["check"].combine_chunks().cast(pa.string()).to_numpy(zero_copy_only=False)
     findings = tuple(
@@ -100,9 +100,12 @@ def read_report(workspace: Workspace) -> Report | None:
 
 
 def _without_subjects(f: Finding) -> dict[str, Any]:
-    row = {k: getattr(f, k) for k in ("verdict", "summary", "next_step", "check", "stage", "seconds")}
+    row = {
+        k: getattr(f, k) for k in ("verdict", "summary", "next_step", "check", "stage", "seconds")
+    }
     return row | {
-        "numbers": dict(f.numbers), "thresholds": dict(f.thresholds), "grouped": f.subjects.groups is not None,
+        "numbers": dict(f.numbers), "thresholds": dict(f.thresholds),
+        "grouped": f.subjects.groups is not None,
         "charts": [asdict(c) for c in f.charts],
     }  # fmt: skip
 
@@ -179,9 +182,9 @@ def _folder(workspace: Workspace) -> Path:
     return folder
 
 
-def _read_json(path: Path) -> Any:
+def read_json(path: Path) -> Any:
+    """A JSON file of ours. Raises WorkspaceError where it is damaged."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as e:
         raise WorkspaceError(f"{path} cannot be read ({e}). Scan the data set again.") from None
-

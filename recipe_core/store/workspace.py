@@ -129,9 +129,9 @@ def writing(workspace: Workspace) -> Iterator[None]:
 def _write_problem(workspace: Workspace, e: OSError) -> str:
     kept = "Earlier results are intact; scan again afterwards and it goes on where it was."
     if e.errno in (errno.ENOSPC, errno.EDQUOT) or "No space left" in str(e):
-        return f"The disk of {workspace.path} is full. Free some space or name another folder with -w. {kept}"
+        return f"The disk of {workspace.path} is full. Free some space or use another -w. {kept}"
     if e.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return f"{workspace.path} cannot be written ({e.strerror}). Name another folder with -w. {kept}"
+        return f"{workspace.path} cannot be written ({e.strerror}). Use another -w. {kept}"
     return f"Writing to {workspace.path} failed: {e}. {kept}"
 
 
@@ -146,7 +146,12 @@ def locked(workspace: Workspace, *, command: str, wait_s: float = 0.0) -> Iterat
         handle = os.open(workspace.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         _take(handle, workspace, wait_s)
-        holder = {"pid": os.getpid(), "host": socket.gethostname(), "since": time.time(), "command": command}
+        holder = {
+            "pid": os.getpid(),
+            "host": socket.gethostname(),
+            "since": time.time(),
+            "command": command,
+        }
         os.ftruncate(handle, 0)
         os.pwrite(handle, json.dumps(holder).encode(), 0)
         yield

@@ -10,7 +10,6 @@ from __future__ import annotations
 import http.client
 import statistics
 import time
-from collections.abc import Callable
 from urllib.parse import urlsplit
 
 N = 25
@@ -40,4 +39,4 @@ def _seconds(
     start = clock()
     connection.request("GET", "/_stcore/health")
     connection.getresponse().read()
-    return clock() - start
+    return time.perf_counter() - start

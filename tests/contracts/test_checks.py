@@ -33,7 +33,9 @@ PLANTED = [(check, plant) for check in CHECKS for plant in _plants(check)]
 def _scanned(check: Check, folder: Path, plant: Plant) -> tuple[Finding, list[str]]:
     workspace = folder.with_suffix(".recipe")
     overrides = {check.id: dict(plant.settings)}
-    report = recipe.scan(folder, workspace, engine="here", check_ids=[check.id], overrides=overrides)
+    report = recipe.scan(
+        folder, workspace, engine="here", check_ids=[check.id], overrides=overrides
+    )
     finding = report.findings[0]
     paths = recipe.evidence(workspace).texts("path")
     return finding, [paths[row] for row in finding.subjects.rows]
@@ -74,7 +76,9 @@ def _is_well_formed(finding: Finding, n: int) -> None:
 @pytest.mark.parametrize("check", CHECKS, ids=lambda c: c.id)
 def test_every_check_explains_itself(check: Check) -> None:
     assert check.stage in recipe.STAGES
-    assert len(check.why) > 60, "the card shows why: say the recipe's point and what a bad answer is"
+    assert len(check.why) > 60, (
+        "the card shows why: say the recipe's point and what a bad answer is"
+    )
     for s in check.settings:
         assert s.why, f"{s.name} has no reason"
         if isinstance(s.default, int | float) and not isinstance(s.default, bool):
@@ -97,9 +101,9 @@ def test_every_check_survives_one_sample_and_a_folder_without_labels(
 
 
 def test_the_ids_are_those_that_scripts_rely_on() -> None:
-    contract = set(
-        "corruption exact_duplicates near_duplicates split_leak conflicting_labels class_balance "
-        "image_variation image_quality format_forensics annotations split_drift shortcut "
-        "label_noise local_or_global spatial_detail".split()
-    )
+    contract = {
+        "corruption", "exact_duplicates", "near_duplicates", "split_leak", "conflicting_labels",
+        "class_balance", "image_variation", "image_quality", "format_forensics", "annotations",
+        "split_drift", "shortcut", "label_noise", "local_or_global", "spatial_detail",
+    }  # fmt: skip
     assert {c.id for c in CHECKS} <= contract

@@ -185,9 +185,9 @@ def test_changed_added_and_removed_files_are_picked_up(tmp_path: Path, opened: l
 def test_two_scans_of_one_workspace_do_not_mix(source: Path, tmp_path: Path) -> None:
     place = Workspace(tmp_path / "w")
     prepare(place)
-    with locked(place, command="recipe scan elsewhere"):
-        with pytest.raises(WorkspaceBusy, match="recipe scan elsewhere"):
-            scan(source, place.path)
+    held = locked(place, command="recipe scan elsewhere")
+    with held, pytest.raises(WorkspaceBusy, match="recipe scan elsewhere"):
+        scan(source, place.path)
 
 
 def test_another_version_of_the_pass_measures_anew(

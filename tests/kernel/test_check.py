@@ -54,7 +54,9 @@ def test_a_bug_is_an_error_with_its_line() -> None:
 
 def test_a_wrong_override_is_misuse_not_an_error_finding() -> None:
     with pytest.raises(UnknownName):
-        judged(_made(lambda e, p: Finding("pass", "")), make_evidence({"label": ["a"]}), {"limits": 1})
+        judged(
+            _made(lambda e, p: Finding("pass", "")), make_evidence({"label": ["a"]}), {"limits": 1}
+        )
 
 
 @pytest.mark.parametrize(("id_", "question"), [("Made", "Is it?"), ("made", "It is.")])
@@ -73,7 +75,9 @@ CHECK = Check({id!r}, "data", "Is it?", "", Params, lambda e, p: Finding("pass",
 """
 
 
-def _package(tmp_path: Path, name: str, files: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+def _package(
+    tmp_path: Path, name: str, files: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = tmp_path / name
     folder.mkdir()
     for file, text in {"__init__.py": "", **files}.items():
@@ -92,7 +96,11 @@ def test_discovery_is_in_name_order(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     ("name", "files", "said"),
     [
         ("stage_two", {"a.py": "x = 1"}, "no CHECK"),
-        ("stage_three", {"a.py": ONE.format(id="same"), "b.py": ONE.format(id="same")}, "Two files"),
+        (
+            "stage_three",
+            {"a.py": ONE.format(id="same"), "b.py": ONE.format(id="same")},
+            "Two files",
+        ),
     ],
 )
 def test_half_a_check_and_a_double_one_are_refused(

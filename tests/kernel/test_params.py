@@ -24,7 +24,9 @@ TYPES = {"near": Params}
 
 def test_every_type_is_read_from_text() -> None:
     words = ["near.radius=3", "near.share=0.25", "near.turned=false", "near.kind=hard"]
-    assert resolve("near", Params, parse_set(words, TYPES)["near"]) == Params(3, 0.25, False, "hard")
+    assert resolve("near", Params, parse_set(words, TYPES)["near"]) == Params(
+        3, 0.25, False, "hard"
+    )
 
 
 def test_an_integer_is_good_enough_for_a_share() -> None:
@@ -32,8 +34,8 @@ def test_an_integer_is_good_enough_for_a_share() -> None:
 
 
 @pytest.mark.parametrize(
-    "values", [{"radius": 9}, {"radius": -1}, {"radius": 2.5}, {"radius": True}, {"share": float("nan")},
-               {"turned": 1}, {"kind": "other"}, {"share": "0.5"}],
+    "values", [{"radius": 9}, {"radius": -1}, {"radius": 2.5}, {"radius": True},
+               {"share": float("nan")}, {"turned": 1}, {"kind": "other"}, {"share": "0.5"}],
 )  # fmt: skip
 def test_a_wrong_value_is_refused(values: dict[str, object]) -> None:
     with pytest.raises(BadSetting, match="near"):
@@ -42,7 +44,7 @@ def test_a_wrong_value_is_refused(values: dict[str, object]) -> None:
 
 @pytest.mark.parametrize("word", ["near.radios=3", "neat.radius=3"])
 def test_an_unknown_name_lists_the_valid_ones(word: str) -> None:
-    with pytest.raises(UnknownName, match="Did you mean '(radius|near)'"):
+    with pytest.raises(UnknownName, match=r"Did you mean '(radius|near)'"):
         parse_set([word], TYPES)
 
 
@@ -78,4 +80,10 @@ def test_toml(tmp_path: Path) -> None:
 
 def test_settings_carry_their_reason() -> None:
     radius = settings_of(Params)[0]
-    assert (radius.name, radius.default, radius.low, radius.high, radius.why) == ("radius", 6, 0, 8, "bits")
+    assert (radius.name, radius.default, radius.low, radius.high, radius.why) == (
+        "radius",
+        6,
+        0,
+        8,
+        "bits",
+    )

@@ -1,7 +1,7 @@
 """What is a planted fault? A data set with it, its healthy twin, and who must be named.
 
-Every check has a file `plant_<check id>.py` here with `PLANTS`; tests/contracts/test_checks.py scans
-both folders of each and refuses a check without one.
+Every check has a file `plant_<check id>.py` here with `PLANTS`; tests/contracts/test_checks.py
+scans both folders of each and refuses a check without one.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How does a test get a report worth looking at? Findings by hand, pictures cut from real photos."""
+"""How does a test get a report worth looking at? Findings by hand, pieces of real photos."""
 
 from __future__ import annotations
 
@@ -115,7 +115,8 @@ CHARTS = (
     Chart("bar", "Samples per class", "class", "samples", CLASSES,
           {"samples": [1011, 357, 171, 699, 312, 692, 378, 12]}, limits=(30,), column="label"),
     Chart("stacked_bar", "Samples per class and split", "class", "samples", CLASSES,
-          {"train": [800, 290, 141, 560, 262, 592, 318, 9], "validation": [120, 37, 15, 70, 25, 50, 30, 1],
+          {"train": [800, 290, 141, 560, 262, 592, 318, 9],
+           "validation": [120, 37, 15, 70, 25, 50, 30, 1],
            "test": [91, 30, 15, 69, 25, 50, 30, 2]}, column="label"),
     Chart("bar", "Boxes per class", "class", "boxes",
           [f"a species with a rather long name, no. {i}" for i in range(120)],
@@ -126,7 +127,8 @@ CHARTS = (
           {"train": histogram(), "test": histogram(2, -0.15)}, column="brightness"),
     Chart("line", "Accuracy at each resolution", "longest side in pixels", "accuracy",
           (8, 16, 32, 64, 128, 224),
-          {"whole image": [0.31, 0.48, 0.62, 0.7, 0.73, 0.735], "patches": [0.2, 0.3, float("nan"), 0.5, 0.52, 0.55]},
+          {"whole image": [0.31, 0.48, 0.62, 0.7, 0.73, 0.735],
+           "patches": [0.2, 0.3, float("nan"), 0.5, 0.52, 0.55]},
           limits=(0.125,)),
     Chart("scatter", "Size of the pictures", "width in pixels", "height in pixels",
           [float(v) for v in np.random.default_rng(3).normal(400, 60, 900)],
@@ -140,26 +142,29 @@ def findings() -> tuple[Finding, ...]:
     return (
         Finding("pass", "All 240 files hold the format that their name says.", "", {"n": 240},
                 check="format_forensics", stage="data", thresholds=used),
-        Finding("skipped", "Not judged: the data set has no boxes.", check="annotations", stage="data"),
-        Finding("warn", "Class shoes has 12 samples, 84 times fewer than T-shirt (1,011); at most 10 "
-                "times was expected.", "Collect more of shoes, or weight the loss by class frequency.",
+        Finding("skipped", "Not judged: the data set has no boxes.", check="annotations",
+                stage="data"),
+        Finding("warn", "Class shoes has 12 samples, 84 times fewer than T-shirt (1,011); at most "
+                "10 times was expected.",
+                "Collect more of shoes, or weight the loss by class frequency.",
                 {"imbalance": 84.25, "effective_classes": np.float64(6.4), "per_class":
                  {"shoes": {"train": 9, "test": 2}, "<b>hat</b>": {"train": 141}}},
-                subjects([7, 15, 23], what="class shoes: 12 samples"), (CHARTS[1], CHARTS[2], CHARTS[3]),
+                subjects([7, 15, 23], what="class shoes: 12 samples"), CHARTS[1:4],
                 "class_balance", "data", used | {"ratio": 20.0}),
-        Finding("fail", "31 of 372 test pictures (8.3 %, 95 % interval 5.7 to 11.6 %) are copies of "
-                "training pictures; none was expected.",
+        Finding("fail", "31 of 372 test pictures (8.3 %, 95 % interval 5.7 to 11.6 %) are copies "
+                "of training pictures; none was expected.",
                 "Drop the test copies: recipe export --drop split_leak.",
                 {"leaked": 31, "share": 0.0833, "share_low": 0.057, "share_high": 0.116,
-                 "pairs": [["train", "test", 31], ["validation", "test", 3]], "nothing": float("nan")},
-                subjects([i for i in range(20, 80)], [i // 3 for i in range(60)]), (CHARTS[0],),
+                 "pairs": [["train", "test", 31], ["validation", "test", 3]],
+                 "nothing": float("nan")},
+                subjects(list(range(20, 80)), [i // 3 for i in range(60)]), (CHARTS[0],),
                 "split_leak", "data", used),
         Finding("fail", "2 of 240 files cannot be trusted: 2 truncated.", "Fetch them again.",
-                {"truncated": 2}, subjects([3, 4], what="image file is truncated (7 bytes missing)"),
-                (), "corruption", "data", used),
+                {"truncated": 2},
+                subjects([3, 4], what="image file is truncated (7 bytes missing)"), (), "corruption", "data", used),
         Finding("warn", "Pictures of train and test differ in brightness.", "Look at both.", {},
-                subjects(list(range(100, 190)), what="brightness 0.04"), CHARTS[4:], "image_variation",
-                "data", used),
+                subjects(list(range(100, 190)), what="brightness 0.04"), CHARTS[4:],
+                "image_variation", "data", used),
         Finding("error", "The check itself broke: ZeroDivisionError: division by zero",
                 "This is a bug in Recipe: please report it with the text above.",
                 {"line": "shortcut.py:12"}, check="shortcut", stage="data"),

@@ -38,9 +38,9 @@ def test_a_second_scan_is_told_who_holds_it_and_a_kill_frees_it(tmp_path: Path) 
     prepare(place)
     holder = _holder(place.path)
     try:
-        with pytest.raises(WorkspaceBusy, match=rf"process {holder.pid}.*recipe scan there"):
-            with locked(place, command="second"):
-                pytest.fail("two holders")
+        said = rf"process {holder.pid}.*recipe scan there"
+        with pytest.raises(WorkspaceBusy, match=said), locked(place, command="second"):
+            pytest.fail("two holders")
     finally:
         os.kill(holder.pid, signal.SIGKILL)
         holder.wait()
@@ -90,7 +90,7 @@ def test_a_failed_commit_leaves_the_old_results_in_force(tmp_path: Path) -> None
         (folder / "x").write_text("2")
         raise OSError(28, "No space left on device")
 
-    with pytest.raises(WorkspaceError, match="disk .* is full"):
+    with pytest.raises(WorkspaceError, match=r"disk .* is full"):
         commit(place, fail)
     assert place.current() == first and (first / "x").read_text() == "1"
     assert [p.name for p in (place.path / "results").iterdir()] == [first.name]
