@@ -117,7 +117,7 @@ def bar(scan: scans.Scan) -> str:
         f"<b>{escaped(scan.activity.capitalize() or 'Starting')}</b>"
         f'<span class="r-faint">{escaped(" · ".join(facts))}</span></div>'
         f'<div class="r-bar" role="progressbar" aria-valuemin="0" aria-valuemax="100" '
-        f'aria-valuenow="{share:.0%}"><i style="width:{share:.1%}"></i></div>'
+        f'aria-valuenow="{100 * share:.0f}"><i style="width:{share:.1%}"></i></div>'
     )
 
 

@@ -159,8 +159,7 @@ def draw(digit: np.ndarray, rng: np.random.Generator, side: int = SIDE) -> Pixel
     light = paper_light(rng, side)[..., None]
     sheet = paper * light
     picture = sheet * (1 - ink[..., None]) + colour * light * ink[..., None]
-    grain = rng.normal(0, 3.5, (side, side, 1))
-    return as_bytes(picture + grain)
+    return as_bytes(picture + fibres(rng, (side, side)))
 
 
 def stroke(digit: np.ndarray, rng: np.random.Generator, side: int) -> np.ndarray:
@@ -200,6 +199,12 @@ def paper_light(rng: np.random.Generator, side: int) -> np.ndarray:
         spacing, start = rng.uniform(0.16, 0.3), rng.uniform(0, 1)
         light = light - 0.12 * (np.abs((y / spacing + start) % 1 - 0.5) < 0.045 / spacing * 0.5)
     return np.clip(light, 0.6, 1.05)
+
+
+def fibres(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
+    """(h, w, 1) levels: the paper's texture, coarse enough to outlive a JPEG."""
+    coarse = ndimage.gaussian_filter(rng.normal(size=shape), 1.3, mode="wrap")
+    return (5.0 * coarse / coarse.std() + rng.normal(0, 1.0, shape))[..., None]
 
 
 def as_bytes(picture: np.ndarray) -> Pixels:
@@ -302,7 +307,7 @@ def plant_pixel_copies(album: Album) -> None:
 
 
 EDITS: dict[str, Callable[[Image.Image], bytes]] = {
-    "recompressed": lambda im: saved(im, "JPEG", quality=60),
+    "recompressed": lambda im: saved(im, "JPEG", quality=75),
     "brightened": lambda im: jpeg(as_bytes(np.asarray(im) * 1.12)),
     "mirrored": lambda im: saved(im.transpose(Image.Transpose.FLIP_LEFT_RIGHT), "JPEG", quality=88),
     "turned": lambda im: saved(im.transpose(Image.Transpose.ROTATE_90), "JPEG", quality=88),
@@ -568,7 +573,7 @@ def canvas(
             )
         )
     sheet = (paper * (1 - ink[..., None]) + colour * ink[..., None]) * light[..., None]
-    return as_bytes(sheet + rng.normal(0, 2.0, (height, width, 1))), boxes
+    return as_bytes(sheet + fibres(rng, (height, width))), boxes
 
 
 Spoiled = tuple[list[Box], tuple[int, int]]

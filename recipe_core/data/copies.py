@@ -147,7 +147,7 @@ def _suspects(evidence: Evidence, progress: Progress) -> Rows:
         evidence.codes("mode")[0][rows],
     )  # fmt: skip
     alone = np.bincount(shape, minlength=1)[shape] < 2
-    rows, values, shape = rows[~alone], values[~alone], shape[~alone]
+    rows, values, shape = np.asarray(rows[~alone]), values[~alone], shape[~alone]
     if not len(rows):
         return rows
     unique, _, inverse = hamming.collapse(values)

@@ -195,6 +195,9 @@ def _search(
     pool: Hashes, n_left: int, radius: int, progress: Progress
 ) -> tuple[Indices, Indices, npt.NDArray[np.uint8]]:
     """Pairs within the radius: among all of `pool`, or its first n_left against the others."""
+    if len(pool) < 2:
+        a, b, d = _none()
+        return a.astype(np.int64), b.astype(np.int64), d
     permuted, widths = _dealt(pool, n_left, radius)
     choices = list(combinations(range(len(widths)), len(widths) - radius))
     found = []

@@ -8,6 +8,7 @@ mirroring changes the sign of every odd frequency, a quarter turn also swaps the
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -25,12 +26,13 @@ class Source:
     """Where hashes are computed from: pixels of one size, or the means of 2 × 2 of them.
 
     luma           (k, h, w) float32, 0 … 255
-    height, width  of the pixels: h and w, or 2h and 2w, or one less where they were odd
+    height, width  of the pixels before that: a last line that only partly stands for picture
+                   counts as that part
     """
 
     luma: Floats
-    height: int
-    width: int
+    height: float
+    width: float
 
 
 def grey(planes: npt.NDArray[np.uint8]) -> Floats:
@@ -78,8 +80,8 @@ def dhash(source: Source) -> Bits:
 
     Rounded to 8 bits after each of the two passes, as Pillow does: it decides in flat areas.
     """
-    across = _paired(lanczos(source.width, 9), source.luma.shape[2])
-    down = _paired(lanczos(source.height, 8), source.luma.shape[1])
+    across = _resize(source.width, source.luma.shape[2], 9)
+    down = _resize(source.height, source.luma.shape[1], 8)
     narrow = _eight_bit(np.matmul(source.luma, across.T))
     pixels = _eight_bit(np.matmul(down, narrow))
     return _packed((pixels[:, :, 1:] > pixels[:, :, :-1]).reshape(len(pixels), 64))
@@ -94,25 +96,24 @@ def _packed(bits: npt.NDArray[np.bool_]) -> Bits:
 
 
 @lru_cache(maxsize=512)
-def _dct_of_resized(n: int, given: int) -> Floats:
-    """(8, given): resize n pixels to 32 and take the 8 lowest coefficients of the DCT-II."""
+def _dct_of_resized(length: float, given: int) -> Floats:
+    """(8, given): resize to 32 and take the 8 lowest coefficients of the DCT-II."""
     angle = np.pi * np.arange(8)[:, None] * (2 * np.arange(32) + 1) / 64
-    return _paired(((2 * np.cos(angle)) @ lanczos(n, 32)).astype(np.float32), given)
-
-
-def _paired(weights: Floats, given: int) -> Floats:
-    """(m, n) weights of pixels -> (m, given) of the means of their pairs, where given < n."""
-    n = weights.shape[1]
-    if given == n:
-        return weights
-    pairs = np.add.reduceat(weights, np.arange(0, n, 2), axis=1)
-    return np.ascontiguousarray(pairs, dtype=np.float32)
+    return ((2 * np.cos(angle)) @ _resize(length, given, 32)).astype(np.float32)
 
 
 @lru_cache(maxsize=512)
-def lanczos(n_in: int, n_out: int) -> Floats:
-    """(n_out, n_in) weights of Pillow's LANCZOS resize (src/libImaging/Resample.c)."""
-    scale = n_in / n_out
+def _resize(length: float, given: int, n_out: int) -> Floats:
+    """(n_out, given): resize `length` pixels, of which pixels or means of pairs are given."""
+    n = math.ceil(length)
+    weights = lanczos(length, n, n_out)
+    return weights if given == n else np.add.reduceat(weights, np.arange(0, n, 2), axis=1)
+
+
+def lanczos(length: float, n_in: int, n_out: int) -> Floats:
+    """(n_out, n_in) weights of Pillow's LANCZOS resize with the box (0, length)
+    (src/libImaging/Resample.c)."""
+    scale = length / n_out
     width = max(scale, 1.0)
     centre = (np.arange(n_out)[:, None] + 0.5) * scale
     at = (np.arange(n_in) + 0.5 - centre) / width

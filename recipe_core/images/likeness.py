@@ -27,6 +27,7 @@ KEPT = 8  # the hash's frequencies in each direction, as in imagehash.phash
 BLUR = 2.0  # pixels of 64: finer than this is detail
 BLOCK = 8
 RIM = 1 / 16
+HALF = np.float32(0.5)
 NOISE = 1.0  # grey levels squared: what recompression leaves in a flat picture is no detail
 STAGES = ((16, 6, 0.5), (32, 4, 0.6), (64, 3, None))
 """Side, steps and the likeness below which a pair is given up before the next, finer stage."""
@@ -166,9 +167,7 @@ def _places(
     x, y = _grid(side)
     to_x = maps[:, 0:1] * x + maps[:, 1:2] * y + maps[:, 2:3]
     to_y = maps[:, 3:4] * x + maps[:, 4:5] * y + maps[:, 5:6]
-    half = np.float32(0.5)
-    scale = np.float32(side)
-    return (to_x + half) * scale - half, (to_y + half) * scale - half
+    return np.float32(side) * (to_x + HALF) - HALF, np.float32(side) * (to_y + HALF) - HALF
 
 
 def _sampled(

@@ -139,7 +139,7 @@ def read_bytes(file: FileRef) -> bytes:
         return bytes(cell["bytes"])
     if not cell["path"]:
         raise FileNotFoundError(f"row {file.member} of the container holds no picture")
-    return _contents(os.path.join(os.path.dirname(file.file), os.fsencode(cell["path"])))  # noqa: PTH118, PTH120
+    return _contents(os.path.join(os.path.dirname(file.file), os.fsencode(cell["path"])))  # noqa: PTH120
 
 
 def _contents(path: bytes) -> bytes:
@@ -212,7 +212,7 @@ def _picture_column(schema: pa.Schema) -> str:
 
 def _alike(seen: Sequence[Opened]) -> Iterator[list[int]]:
     """Indices of pictures of one size, at most TOGETHER at a time."""
-    sizes: dict[tuple[int, int], list[int]] = {}
+    sizes: dict[tuple[float, float], list[int]] = {}
     for i, s in enumerate(seen):
         if s.pixels is not None:
             sizes.setdefault(s.size, []).append(i)

@@ -64,14 +64,14 @@ class Opened:
     pixels     (h, w) packed sRGB of the displayed picture, longer side <= LONGER_SIDE,
                transparent parts over mid-grey; None where nothing was decoded
     halved     (h', w') packed: what the hashes are made from, transparent parts over white
-    size       height and width before that halving
+    size       height and width before that halving (a part of a pixel is a part)
     thumbnail  JPEG, b"" where nothing was decoded
     """
 
     facts: dict[str, Any]
     pixels: Packed | None = None
     halved: Packed | None = None
-    size: tuple[int, int] = (0, 0)
+    size: tuple[float, float] = (0.0, 0.0)
     thumbnail: bytes = b""
 
 
@@ -398,7 +398,7 @@ def _clipped_area(pixels: Packed) -> bool:
 def _clipped(pixels: Packed) -> npt.NDArray[np.bool_]:
     r, g, b = planes_of(pixels)
     high, low = np.maximum(np.maximum(r, g), b), np.minimum(np.minimum(r, g), b)
-    ended = high == 255
+    ended = high >= 254
     ended |= low <= 1
     ended &= high - low >= CLIPPED_SPREAD
     return np.asarray(ended)
@@ -663,8 +663,8 @@ def _made(
     if orientation >= 5:
         width, height = height, width
     facts = _shape_facts(width, height, facts)
-    rows, columns = pixels.shape
-    return Opened(facts, small, halved(pixels), (rows, columns), encoded(small))
+    scale = round(max(width, height) / max(pixels.shape))
+    return Opened(facts, small, halved(pixels), (height / scale, width / scale), encoded(small))
 
 
 def _shape_facts(width: int, height: int, facts: dict[str, Any]) -> dict[str, Any]:

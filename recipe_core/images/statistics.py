@@ -142,9 +142,10 @@ def border_share(planes: Stack) -> float:
     """Share of the area (3, h, w) in bars of one colour along the edges, 0 … 1.
 
     A bar is a run of lines from an edge of which every pixel is within BORDER_TOLERANCE of the
-    median colour of the outermost line. It counts only where it ends in a straight step: in the
-    second line behind it (the first may be mixed by resampling) at least STEP_SHARE of the pixels
-    leave the bar's colour. A studio background ends irregularly at the object and does not count.
+    median colour of the outermost line. It counts only where it ends in a straight step: between
+    its last line but one and the second line behind it (resampling mixes those between) at least
+    STEP_SHARE of the pixels change by more than that. A studio background ends irregularly at the
+    object, a sky fades: neither counts.
     """
     _, h, w = planes.shape
     top, bottom = _bar(planes), _bar(planes[:, ::-1])
@@ -165,5 +166,6 @@ def _bar(planes: Stack) -> int:
     length = int(within.argmin())
     if within.all() or length == 0:
         return 0
-    behind = min(length + 1, len(within) - 1)
-    return length if off[behind].mean() >= STEP_SHARE else 0
+    last, behind = max(length - 2, 0), min(length + 1, len(within) - 1)
+    step = np.abs(planes[:, behind].astype(np.int16) - planes[:, last]) > BORDER_TOLERANCE
+    return length if step.any(axis=0).mean() >= STEP_SHARE else 0

@@ -47,9 +47,9 @@ def small_size(height: int, width: int) -> tuple[int, int]:
 
 
 def shrunk(pixels: Packed) -> Packed:
-    """(h, w) packed pixels at `small_size`: halved while possible, then a triangle filter.
+    """(h, w) packed pixels at `small_size`: halved while possible, then filtered.
 
-    Channels may come out up to one level higher.
+    Rounding moves a channel by at most two levels, their mean by less than one.
     """
     rows, columns = small_size(*pixels.shape)
     while len(pixels) >= 2 * rows:
@@ -59,7 +59,7 @@ def shrunk(pixels: Packed) -> Packed:
     while pixels.shape[1] >= 2 * columns:
         even = pixels.shape[1] // 2 * 2
         half = _half(pixels[:, :even])
-        pixels = half[:, 0::2] + half[:, 1::2] + _EACH
+        pixels = half[:, 0::2] + half[:, 1::2]  # rounded down: the rows were rounded up
     return _filtered(_filtered(pixels, rows, 0), columns, 1)
 
 
@@ -86,13 +86,13 @@ def _half(pixels: Packed) -> Packed:
 
 @lru_cache(maxsize=1024)
 def _taps(n_in: int, n_out: int) -> tuple[Indices, Indices, Indices]:
-    """Where a triangle of half-width n_in / n_out has its weights ¼, ½, ¼."""
+    """Three pixels that, weighted ¼, ½, ¼, spread as far as a box of width n_in / n_out does."""
     scale = n_in / n_out
     centre = (np.arange(n_out) + 0.5) * scale - 0.5
-    near = [
-        np.clip(np.rint(centre + d * scale), 0, n_in - 1).astype(np.intp) for d in (-0.5, 0, 0.5)
-    ]
-    return near[0], near[1], near[2]
+    aside = scale / 6**0.5  # variance of the box: scale² / 12; of the three pixels: aside² / 2
+    places = np.rint([centre - aside, centre, centre + aside])
+    before, here, after = np.clip(places, 0, n_in - 1).astype(np.intp)
+    return before, here, after
 
 
 def halved(pixels: Packed) -> Packed:

@@ -42,20 +42,26 @@ def figure(chart: Chart, dark: bool = False) -> Figure:
 
 def _layout(d: Drawn, colours: Palette) -> dict[str, Any]:
     below = remark(d)
-    subtitle = f"<br><sup style='color:{colours.faint}'>{escaped(below)}</sup>" if below else ""
+    legend = len(d.series) > 1 and d.chart.kind != "heatmap"
     return {
         "title": {
-            "text": escaped(d.chart.title) + subtitle, "x": 0, "xref": "paper", "xanchor": "left",
+            "text": escaped(d.chart.title), "x": 0, "xref": "paper", "xanchor": "left",
+            "y": 1, "yref": "container", "yanchor": "top", "pad": {"t": 8},
             "font": {"size": 15, "color": colours.ink},
+            "subtitle": {"text": escaped(below), "font": {"size": 12, "color": colours.faint}},
         },
         "font": {"family": FONT, "size": 12, "color": colours.ink},
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
         "colorway": list(colours.series),
-        "margin": {"l": 8, "r": 16, "t": 64 if below else 44, "b": 8},
+        "margin": {
+            "l": 8, "r": 52 if d.chart.limits else 16, "b": 8,
+            "t": 44 + 20 * bool(below) + 24 * legend + 12 * bool(d.chart.limits),
+        },
         "height": _height(d),
-        "showlegend": len(d.series) > 1 and d.chart.kind != "heatmap",
-        "legend": {"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom", "title": None},
+        "showlegend": legend,
+        "legend": {"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom",
+                   "traceorder": "normal", "title": None},
         "hoverlabel": {"bgcolor": colours.panel, "bordercolor": colours.rule,
                        "font": {"color": colours.ink, "family": FONT}},
         "bargap": 0.25,
@@ -79,6 +85,7 @@ def _axis(title: str, colours: Palette) -> dict[str, Any]:
         "title": {"text": escaped(title), "font": {"size": 12, "color": colours.faint}},
         "gridcolor": colours.rule, "gridwidth": 1, "linecolor": colours.rule, "zeroline": False,
         "tickfont": {"size": 11, "color": colours.faint}, "automargin": True,
+        "separatethousands": True,
     }  # fmt: skip
 
 
@@ -174,11 +181,16 @@ def _heatmap(fig: Figure, d: Drawn, colours: Palette) -> None:
 
 
 def _add_limits(fig: Figure, d: Drawn, colours: Palette) -> None:
+    """Dashed lines, their value outside the plotting area, where no bar hides it."""
     upright = d.horizontal or d.chart.kind == "histogram"
+    beside: dict[str, Any] = {"font": {"color": colours.limit, "size": 11}}
+    if upright:
+        beside |= {"y": 1, "yanchor": "bottom", "xanchor": "center"}
+    else:
+        beside |= {"x": 1, "xanchor": "left", "yanchor": "middle"}
     for limit in near_limits(d):
         add, at = (fig.add_vline, {"x": limit}) if upright else (fig.add_hline, {"y": limit})
         add(
             **at, line={"color": colours.limit, "width": 1.5, "dash": "dash"},
-            annotation={"text": number(limit), "font": {"color": colours.limit, "size": 11}},
-            annotation_position="top right",
+            annotation={"text": number(limit), **beside},
         )  # fmt: skip

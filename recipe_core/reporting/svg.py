@@ -94,21 +94,27 @@ class Scale:
         return self.start + (value - self.low) / (self.high - self.low) * (self.end - self.start)
 
 
-def ticks(low: float, high: float, about: int = 5) -> list[float]:
-    """Round values (1, 2 or 5 times a power of ten apart) that enclose low … high."""
+def ticks(low: float, high: float, about: int = 5, least: float = 0.0) -> list[float]:
+    """Round values (1, 2 or 5 times a power of ten apart, at least `least`) enclosing low … high."""
     largest = max(abs(low), abs(high)) or 1.0
     span = high - low if high - low > 1e-9 * largest else largest  # below that floats blur
-    size = 10.0 ** math.floor(math.log10(span / about))
-    step = next(m * size for m in (1, 2, 5, 10) if m * size >= span / about * 0.999)
+    rough = max(span / about, least)
+    size = 10.0 ** math.floor(math.log10(rough))
+    step = next(m * size for m in (1, 2, 5, 10) if m * size >= rough * 0.999)
     first = math.floor(low / step + 1e-9)
     last = max(math.ceil(high / step - 1e-9), first + 1)
     return [float(f"{i * step:.12g}") for i in range(first, last + 1)]
 
 
+def _least_step(d: Drawn) -> float:
+    """Counts have no halves."""
+    return 1.0 if all(v == int(v) for v in d.values()) else 0.0
+
+
 def _value_ticks(d: Drawn) -> list[float]:
     low, high = reach(d)
     limits = near_limits(d)
-    return ticks(min(low, *limits, high), max(high, *limits, low))
+    return ticks(min(low, *limits, high), max(high, *limits, low), least=_least_step(d))
 
 
 def _text(x: float, y: float, text: object, anchor: str = "middle", kind: str = "tick") -> str:
@@ -266,7 +272,7 @@ def _lying_total(d: Drawn, c: int, scale: Scale, y: float) -> str:
 def _histogram(d: Drawn) -> tuple[str, float]:
     edges = [float(e) for e in d.x]
     limits = near_limits(d)
-    scale, left, body = _upright(d, ticks(0.0, max(d.values())))
+    scale, left, body = _upright(d, ticks(0.0, max(d.values()), least=_least_step(d)))
     across = Scale(min(*edges, *limits), max(*edges, *limits), left, RIGHT)
     body += _bottom_axis(across)
     for s, (name, counts) in enumerate(d.series):

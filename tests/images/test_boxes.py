@@ -124,7 +124,8 @@ def test_what_was_not_measured_has_no_pixels() -> None:
 def test_columns_of_boxes() -> None:
     boxes = table(
         box(0, (0, 0, 20, 10)), box(0, (10, 0, 30, 10), label="ant"), box(0, (0, 0, 20, 10)),
-        box(2, (-50, -50, 100, 100)), box(2, (0, 0, 40, 20)), box(3, (0, 0, 0.5, 0.5), relative=True),
+        box(2, (-50, -50, 100, 100)), box(2, (0, 0, 40, 20)),
+        box(3, (0, 0, 0.5, 0.5), relative=True),
         box(4, BOX),
     )  # fmt: skip
     size = (40, 20, 1)
@@ -206,7 +207,8 @@ def test_duplicates_are_those_of_all_pairs(seed: int, iou: float) -> None:
     low = rng.integers(0, 6, (40, 2)) * rng.choice([1, 20])
     side = rng.integers(20, 24, (40, 2)) * 5
     boxes = [
-        box(int(rng.integers(0, 3)), (*map(float, a), *map(float, a + s)), label=str(rng.choice(["cat", "dog"])))
+        box(int(rng.integers(0, 3)), (*map(float, a), *map(float, a + s)),
+            label=str(rng.choice(["cat", "dog"])))
         for a, s in zip(low, side, strict=True)
     ]  # fmt: skip
     found = finding(boxes, duplicate_iou=iou)
@@ -279,7 +281,7 @@ def test_planted_boxes_are_named_and_their_twins_pass(plant: Plant, tmp_path: Pa
 
 @pytest.mark.real_data
 def test_the_raccoons_boxes_are_sound() -> None:
-    """Its 217 boxes lie inside (xmax == width occurs), sizes agree, none is double: counted apart."""
+    """Counted apart from the check: all 217 boxes lie inside, sizes agree, none is double."""
     default = Path(__file__).parents[2].parent / "shared" / "data"
     root = Path(os.environ.get("RECIPE_REAL_DATA", default)) / "raccoon"
     if not root.exists():

@@ -109,22 +109,21 @@ def test_equal_hashes_are_refused() -> None:
 
 def test_a_crowd_is_thinned_and_says_so() -> None:
     centre = random_hashes(1)
-    crowd = np.unique(np.concatenate([centre, flipped(centre, 4, 6_000)]))
+    crowd = np.unique(np.concatenate([centre, flipped(centre, 4, 2_000)]))
     others = np.unique(flipped(random_hashes(100, seed=9), 5, 10))
-    hashes = np.setdiff1d(np.concatenate([crowd, others]), np.empty(0, np.uint64))
-    pairs = pairs_within(hashes, 8, most=200_000)
+    hashes = np.union1d(crowd, others)
+    pairs = pairs_within(hashes, 8, most=50_000)
     assert pairs.complete < 8 and len(pairs.hubs)
-    assert len(pairs) < 400_000
+    assert len(pairs) < 100_000
     # Nothing in the crowd loses its tie to a centre, and nothing outside it loses anything.
     hubs = np.isin(pairs.a, pairs.hubs) | np.isin(pairs.b, pairs.hubs)
     tied = np.union1d(pairs.a[hubs], pairs.b[hubs])
     assert np.isin(np.flatnonzero(np.isin(hashes, crowd)), tied).all()
     expected = brute_within(hashes, 8)
+    found = np.isin(expected @ [len(hashes), 1, 0], pairs.a * len(hashes) + pairs.b)
+    assert found.sum() == len(pairs), "a pair that is none"
     outside = ~np.isin(hashes[expected[:, 0]], crowd) & ~np.isin(hashes[expected[:, 1]], crowd)
-    found = {tuple(row) for row in as_table(pairs).tolist()}
-    assert {tuple(row) for row in expected[outside].tolist()} <= found
-    assert {tuple(r) for r in expected[expected[:, 2] <= pairs.complete].tolist()} <= found
-    assert found <= {tuple(row) for row in expected.tolist()}
+    assert found[outside | (expected[:, 2] <= pairs.complete)].all() and outside.any()
 
 
 def test_a_crowd_is_thinned_the_same_way_each_time() -> None:

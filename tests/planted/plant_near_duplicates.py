@@ -1,4 +1,4 @@
-"""Which files does near_duplicates have to name? One picture edited; alike but different ones not."""
+"""Which files does near_duplicates have to name? An edited picture; not one that is alike."""
 
 from __future__ import annotations
 

@@ -95,7 +95,7 @@ def test_a_limit_far_away_is_named_instead_of_crushing_the_picture() -> None:
     far = replace(BAR, limits=(1_000_000,))
     assert "1,000,000" in "".join(texts(parsed(far), "p"))
     assert not [e for e in parsed(far).iter("line") if e.get("class") == "limit"]
-    assert "1,000,000" in figure(far).layout.title.text
+    assert "1,000,000" in figure(far).layout.title.subtitle.text
 
 
 def test_what_is_left_out_is_said_and_the_largest_stay() -> None:
@@ -107,7 +107,7 @@ def test_what_is_left_out_is_said_and_the_largest_stay() -> None:
     assert set(d.names) == {f"class {i:03d}" for i in range(k - MOST_CATEGORIES, k)}
     assert d.note == "Drawn: the 30 largest of 100. The other 70 lie between 0 and 69."
     assert d.note in "".join(texts(parsed(many), "p"))
-    assert d.note in figure(many).layout.title.text
+    assert d.note == figure(many).layout.title.subtitle.text
     series = Chart("line", "t", "x", "y", [1, 2], {f"s{i}": [i, i] for i in range(20)})
     assert len(drawn(series).series) == MOST_SERIES
     assert "8 series" in drawn(series).note
@@ -135,7 +135,8 @@ def test_names_made_of_markup_stay_text(kind: str) -> None:
     chart = Chart(kind, HOSTILE, HOSTILE, HOSTILE, (HOSTILE, "b"), {HOSTILE: [1, 2], "s": [2, 3]})  # type: ignore[arg-type]
     root = parsed(chart)
     assert {e.tag for e in root.iter()} <= {
-        "figure", "figcaption", "div", "span", "i", "p", "svg", "rect", "line", "text", "title", "path",
+        "figure", "figcaption", "div", "span", "i", "p", "svg", "rect", "line", "text",
+        "title", "path",
     }  # fmt: skip
     written = figure(chart).to_dict()
     seen = list(strings({k: v for k, v in written["layout"].items() if k != "template"}))
@@ -195,6 +196,12 @@ def test_ticks_enclose_the_values_and_are_round(low: float, span: float) -> None
     assert found[0] <= low + 1e-6 * step and found[-1] >= low + span - 1e-6 * step
     assert 2 <= len(found) <= 9
     assert np.allclose(np.diff(found), step, rtol=1e-3)
+
+
+def test_counts_have_no_halves() -> None:
+    chart = Chart("bar", "t", "x", "groups", (2, 3), {"n": [1, 2]})
+    shown = [e.text for e in parsed(chart).iter("text") if e.get("class") == "tick"]
+    assert shown == ["0", "1", "2"]
 
 
 def luminance(colour: str) -> float:

@@ -203,13 +203,15 @@ def test_the_json_report_is_strict_and_whole() -> None:
     assert leak["numbers"]["pairs"][0] == ["train", "test", 31]
     assert leak["n_subjects"] == 60
     assert set(leak) == {
-        "id", "stage", "verdict", "summary", "next_step", "numbers", "n_subjects", "thresholds", "seconds",
+        "id", "stage", "verdict", "summary", "next_step", "numbers", "n_subjects",
+        "thresholds", "seconds",
     }  # fmt: skip
 
 
 def test_numpy_paths_and_lone_surrogates_have_a_json_form() -> None:
     value = {
-        "i": np.int64(3), "f": np.float32(0.5), "b": np.bool_(True), "a": np.arange(3), "p": Path("a/b"),
+        "i": np.int64(3), "f": np.float32(0.5), "b": np.bool_(True), "a": np.arange(3),
+        "p": Path("a/b"),
         "n": [float("nan"), np.inf], "s": "caf\udce9", "t": (1, 2), 5: None,
     }  # fmt: skip
     assert json.loads(json_text(value), parse_constant=refuse) == {

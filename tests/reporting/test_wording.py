@@ -86,7 +86,8 @@ def test_signs_that_hide_or_turn_text_are_written_out() -> None:
     [
         (3781, "3,781"), (np.int64(12), "12"), (0.012345, "0.01235"), (1234.56, "1,234.6"),
         (2.0, "2"), (True, "yes"), (np.bool_(False), "no"), (None, "–"), (math.nan, "–"),
-        (-math.inf, "-∞"), (np.float32(0.5), "0.5"), ("a\nb", r"a\nb"), (1e20, "100,000,000,000,000,000,000.0"),
+        (-math.inf, "-∞"), (np.float32(0.5), "0.5"), ("a\nb", r"a\nb"),
+        (1e20, "100,000,000,000,000,000,000.0"),
     ],
 )  # fmt: skip
 def test_numbers_read_as_a_person_writes_them(value: object, text: str) -> None:

@@ -38,8 +38,8 @@ class Params:
 
     outside_px: float = setting(
         1.5, low=0.0, high=100.0,
-        why="pixels a box may stick out: VOC counts from 1 and other tools from 0, and shares of the "
-        "width are rounded, which together moves a border by up to 1 px",
+        why="pixels a box may stick out: VOC counts from 1 and other tools from 0, and shares of "
+        "the width are rounded, which together moves a border by up to 1 px",
     )  # fmt: skip
     outside_share: float = setting(
         0.005, low=0.0, high=0.5,
@@ -69,8 +69,8 @@ class Params:
     )  # fmt: skip
     whole_share: float = setting(
         0.5, low=0.0, high=1.0,
-        why="share of boxes that may cover their whole picture: one is a close-up, most of them are "
-        "labels of pictures written as boxes, from which nothing can be located",
+        why="share of boxes that may cover their whole picture: one is a close-up, most of them "
+        "are labels of pictures written as boxes, from which nothing can be located",
     )  # fmt: skip
 
 
@@ -100,7 +100,8 @@ KINDS: Mapping[str, Kind] = {
                          "apply the EXIF orientation before drawing boxes, or swap the axes"),
     "other_size": Kind("warn", 0.5, "annotated on a picture of another size",
                        "scale the boxes to the picture, or restore the picture they were drawn on"),
-    "outside": Kind("warn", 0.6, "sticking out of the picture", "clip them to the picture's border"),
+    "outside": Kind("warn", 0.6, "sticking out of the picture",
+                    "clip them to the picture's border"),
     "duplicate": Kind("warn", 0.7, "drawn twice with one label", "keep one of each pair"),
     "two_labels": Kind("warn", 0.7, "drawn twice with different labels",
                        "decide on a label, unless an object may have several"),
@@ -217,7 +218,8 @@ def duplicates(b: Boxes, sound: Flags, iou: float) -> tuple[Flags, Flags]:
     x0, x1 = corners[0], corners[2]
     reach = (x1 - x0) * (1 - iou) + 1e-9 * np.abs(x1)
     twice, torn = np.zeros(len(order), bool), np.zeros(len(order), bool)
-    first = np.arange(len(order))
+    original = np.arange(len(order))
+    first = original
     for step in range(1, min(NEIGHBOURS, len(order))):
         first = first[first + step < len(order)]
         second = first + step
@@ -230,10 +232,13 @@ def duplicates(b: Boxes, sound: Flags, iou: float) -> tuple[Flags, Flags]:
         twice[second[(overlap >= iou) & same]] = True
         for side in (first, second):
             torn[side[(overlap >= iou) & ~same]] = True
-        # An exact copy finds nothing that its original does not find
-        copies = np.zeros(len(order), bool)
-        copies[second[(overlap == 1) & same]] = True
-        first = first[~copies[first]]
+        # An exact copy is set aside: what it would find, its original finds
+        exact = (overlap == 1) & same
+        original[second[exact]] = first[exact]
+        first = first[original[first] == first]
+    while (original != original[original]).any():
+        original = original[original]
+    torn |= torn[original]
     return _back(twice, order, len(b.row)), _back(torn, order, len(b.row))
 
 
@@ -407,8 +412,8 @@ CHECK = Check(
     id="annotations",
     stage="data",
     question="Do the boxes lie on their pictures, once each, with labels that exist?",
-    why="Boxes without area break a detector's training, boxes off the picture or drawn twice teach "
-    "it what is not there. A bad answer names pictures with impossible boxes.",
+    why="Boxes without area break a detector's training, boxes off the picture or drawn twice "
+    "teach it what is not there. A bad answer names pictures with impossible boxes.",
     params=Params,
     judge=judge,
 )

@@ -241,7 +241,7 @@ ISSUES: tuple[Callable[[Look, Params], Issue], ...] = (
 )  # fmt: skip
 
 
-def _issue(  # noqa: PLR0917
+def _issue(
            name: str, weight: Weight, look: Look, bad: npt.NDArray[np.bool_], score: Floats,
            tell: Callable[[int], str]) -> Issue:  # fmt: skip
     rows = rows_where(bad & look.judged)

@@ -8,6 +8,7 @@ x, y, width, height become corners; crowd boxes stay and say so in `place`.
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import os
@@ -129,12 +130,10 @@ def split_in(file: Path, root: Path) -> str | None:
 
 def _read_file(file: Path, root: Path, pictures: set[bytes], reading: Reading) -> None:
     content = _load(file)
-    images = [i for i in content["images"] if isinstance(i, dict) and _name_of(i)]
-    reading.bad += (
-        [f"{file.name} image {i!r}"[:200] for i in content["images"] if i not in images]
-        if len(images) < len(content["images"])
-        else []
-    )
+    usable = [isinstance(i, dict) and _name_of(i) != "" for i in content["images"]]
+    images = list(itertools.compress(content["images"], usable))
+    unusable = (i for i, fine in enumerate(usable) if not fine)
+    reading.bad += [f"{file.name} image no. {i + 1}" for i in unusable]
     start = len(reading.files)
     reading.files += _located([_name_of(i) for i in images], file, root, pictures)
     reading.splits += [split_in(file, root)] * len(images)

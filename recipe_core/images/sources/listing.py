@@ -119,7 +119,7 @@ def _walk(
     while todo:
         folder = todo.pop()
         progress("listing files", len(found.pictures), 0)
-        entries = _entries(os.path.join(base, folder), folder, found, seen)  # noqa: PTH118
+        entries = _entries(os.path.join(base, folder), folder, found, seen)
         prefix = folder + b"/" if folder else b""
         for entry in entries:
             name = prefix + entry.name
@@ -139,7 +139,7 @@ def _entries(
     full: bytes, folder: bytes, found: Listing, seen: set[tuple[int, int]]
 ) -> list[os.DirEntry[bytes]]:
     try:
-        at = os.stat(full)  # noqa: PTH116
+        at = os.stat(full)
         if (at.st_dev, at.st_ino) in seen:
             found.repeated.append(folder)
             return []

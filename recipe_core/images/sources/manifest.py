@@ -158,10 +158,10 @@ def missing_but_found(root: Path, files: list[bytes]) -> list[bytes]:
     gone = []
     base = os.fsencode(root)
     for i, file in enumerate(files):
-        if os.path.exists(os.path.join(base, file)):  # noqa: PTH110, PTH118
+        if os.path.exists(os.path.join(base, file)):  # noqa: PTH110
             continue
         for other in (_unescaped(file), file.replace(b"\\", b"/")):
-            if other != file and os.path.exists(os.path.join(base, other)):  # noqa: PTH110, PTH118
+            if other != file and os.path.exists(os.path.join(base, other)):  # noqa: PTH110
                 files[i] = other
                 break
         else:

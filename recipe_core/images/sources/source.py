@@ -70,7 +70,7 @@ def readable(name: bytes) -> str:
 def below(root: Path, name: bytes) -> bytes:
     """The file (relative to `root` or absolute) below the root, else absolute; no `..` left."""
     base = os.fsencode(root)
-    full = os.path.normpath(os.path.join(base, name))  # noqa: PTH118  pathlib takes no bytes
+    full = os.path.normpath(os.path.join(base, name))
     inside = base.rstrip(b"/") + b"/"
     return full[len(inside) :] if full.startswith(inside) else full
 
@@ -144,7 +144,7 @@ def in_split_order(used: Iterable[str]) -> tuple[str, ...]:
 def missing(root: Path, files: Iterable[bytes]) -> list[bytes]:
     """Those of the files that are not there."""
     base = os.fsencode(root)
-    return [f for f in files if not os.path.exists(os.path.join(base, f))]  # noqa: PTH110, PTH118
+    return [f for f in files if not os.path.exists(os.path.join(base, f))]  # noqa: PTH110
 
 
 def free_name(name: str, taken: set[str]) -> str:

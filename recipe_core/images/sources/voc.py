@@ -82,7 +82,8 @@ def read(path: Path, progress: Progress) -> Dataset:
         )
     reading = Reading(list(listing.pictures))
     _read_annotations(path, xml, reading, progress)
-    others = [f for f in listing.others if f not in set(xml) and not f.startswith(b"ImageSets/")]
+    others = [f for f in listing.others if not f.lower().endswith(b".xml")]
+    others = [f for f in others if not f.startswith(b"ImageSets/")]
     return dataset(
         root=path,
         name=path.name or "root",

@@ -242,7 +242,7 @@ def _read_labels(root: Path, config: Config, reading: Reading, progress: Progres
             progress("reading labels", row, len(reading.files))
         label = label_file(file)
         try:
-            with open(os.path.join(base, label), "rb") as f:  # noqa: PTH118, PTH123
+            with open(os.path.join(base, label), "rb") as f:  # noqa: PTH123
                 lines = f.read().splitlines()
         except FileNotFoundError:
             continue
