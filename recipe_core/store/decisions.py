@@ -192,7 +192,7 @@ class Decisions:
     def _writing(self) -> Iterator[sqlite3.Connection]:
         """A transaction that holds the write lock from its start: what it read stays true."""
         with _told(self.path), closing(self._connected()) as db:
-            db.execute("BEGIN DEFERRED")
+            db.execute("BEGIN IMMEDIATE")
             try:
                 yield db
             except BaseException:
