@@ -86,7 +86,7 @@ EDITS: dict[str, Edit] = {
     "border added": lambda p, r: ImageOps.expand(p, p.width // 20, r.choice(["black", "white"])),
     "tilted 2 degrees": lambda p, r: p.rotate(r.choice([-2, 2]), Image.Resampling.BICUBIC),
     "tilted 3 degrees": lambda p, r: p.rotate(r.choice([-3, 3]), Image.Resampling.BICUBIC),
-    "mirrored, crop 95 %, JPEG 50": lambda p, r: cropped(0.95)(ImageOps.mirror(p), r),
+    "mirrored, then crop to 95 %": lambda p, r: cropped(0.95)(ImageOps.mirror(p), r),
 }
 
 

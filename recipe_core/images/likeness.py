@@ -27,7 +27,6 @@ KEPT = 8  # the hash's frequencies in each direction, as in imagehash.phash
 BLUR = 2.0  # pixels of 64: finer than this is detail
 BLOCK = 8
 RIM = 1 / 16
-HALF = np.float32(0.5)
 NOISE = 1.0  # grey levels squared: what recompression leaves in a flat picture is no detail
 STAGES = ((16, 6, 0.5), (32, 4, 0.6), (64, 3, None))
 """Side, steps and the likeness below which a pair is given up before the next, finer stage."""
@@ -157,7 +156,7 @@ def _shrunk(pictures: Pictures, side: int) -> Pictures:
 def _grid(side: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     line = (np.arange(side, dtype=np.float32) + 0.5) / side - 0.5
     y, x = np.meshgrid(line, line, indexing="ij")
-    return x.ravel(), y.ravel()
+    return x.ravel().astype(np.float32), y.ravel().astype(np.float32)
 
 
 def _places(
@@ -167,7 +166,8 @@ def _places(
     x, y = _grid(side)
     to_x = maps[:, 0:1] * x + maps[:, 1:2] * y + maps[:, 2:3]
     to_y = maps[:, 3:4] * x + maps[:, 4:5] * y + maps[:, 5:6]
-    return np.float32(side) * (to_x + HALF) - HALF, np.float32(side) * (to_y + HALF) - HALF
+    x_pixels = np.asarray(side * (to_x + 0.5) - 0.5, dtype=np.float32)
+    return x_pixels, np.asarray(side * (to_y + 0.5) - 0.5, dtype=np.float32)
 
 
 def _sampled(
@@ -253,8 +253,8 @@ def _blocks(flat: npt.NDArray[np.float32], side: int) -> npt.NDArray[np.float32]
     """(n, blocks, 64) from (n, side²)."""
     k = side // BLOCK
     cut = flat.reshape(len(flat), k, BLOCK, k, BLOCK)
-    turned = cut.transpose(0, 1, 3, 2, 4).reshape(len(flat), k * k, BLOCK * BLOCK)
-    return np.asarray(turned, dtype=np.float32)
+    blocks = cut.transpose(0, 1, 3, 2, 4)
+    return np.ascontiguousarray(blocks).reshape(len(flat), k * k, BLOCK * BLOCK)
 
 
 def _fine(pictures: Pictures) -> Pictures:
@@ -266,4 +266,4 @@ def _blur(side: int) -> npt.NDArray[np.float32]:
     """(side, side) Gaussian smoothing as a matrix; at the border it uses what is there."""
     place = np.arange(side)
     weight = np.exp(-0.5 * ((place[:, None] - place) / BLUR) ** 2)
-    return (weight / weight.sum(axis=1, keepdims=True)).astype(np.float32)
+    return np.asarray(weight / weight.sum(axis=1, keepdims=True), dtype=np.float32)

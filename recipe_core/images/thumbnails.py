@@ -49,7 +49,7 @@ def small_size(height: int, width: int) -> tuple[int, int]:
 def shrunk(pixels: Packed) -> Packed:
     """(h, w) packed pixels at `small_size`: halved while possible, then filtered.
 
-    Rounding moves a channel by at most two levels, their mean by less than one.
+    Rounding may move a channel by two levels.
     """
     rows, columns = small_size(*pixels.shape)
     while len(pixels) >= 2 * rows:

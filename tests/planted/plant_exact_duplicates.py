@@ -20,7 +20,7 @@ def photo(seed: int, size: tuple[int, int] = (240, 180)) -> Image.Image:
     picture = coarse.resize(size, Image.Resampling.BICUBIC)
     draw = ImageDraw.Draw(picture)
     for _ in range(25):
-        x, y = rng.integers(0, size[0]), rng.integers(0, size[1])
+        x, y = int(rng.integers(0, size[0])), int(rng.integers(0, size[1]))
         r = int(rng.integers(4, 24))
         colour = tuple(int(c) for c in rng.integers(0, 256, 3))
         (draw.ellipse if rng.random() < 0.5 else draw.rectangle)((x, y, x + r, y + r), fill=colour)

@@ -40,8 +40,8 @@ class Params:
     min_similarity: float = setting(
         0.85, low=FLOOR, high=1.0,
         why="agreement of the fine detail at the best overlay; recompressed, resized, brightened "
-        "copies lie above 0.95, crops and captions above 0.85, different shots of alike things "
-        "nearly all below 0.8",
+        "copies lie above 0.9, most crops and captions above 0.85, different shots of alike "
+        "things nearly all below 0.8",
     )  # fmt: skip
     turned: bool = setting(True, why="whether mirrored and rotated copies count")
     max_share: float = setting(
