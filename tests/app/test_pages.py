@@ -28,8 +28,9 @@ def drawn(page: str, **query: str) -> AppTest:
 
 
 def said(test: AppTest) -> str:
-    """All markup of the page."""
-    return "\n".join(str(e.proto.body) for e in test.get("html"))
+    """All markup of the page but the style sheet."""
+    bodies = [str(e.proto.body) for e in test.get("html")]
+    return "\n".join(b for b in bodies if not b.startswith("<style>"))
 
 
 @pytest.mark.parametrize("page", PAGES)
