@@ -34,6 +34,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     asked = _parser().parse_args(words)
+    if arguments is None and asked.run in (_scan, _check):  # a process of its own
+        from recipe_core.execution.without import hide
+
+        hide(("pandas",))
     try:
         return int(asked.run(asked))
     except (KeyboardInterrupt, Cancelled):

@@ -33,7 +33,6 @@ from recipe_core.kernel.params import Overrides, Value, merged, read_toml, resol
 from recipe_core.kernel.progress import Progress, silent
 from recipe_core.kernel.report import Report
 from recipe_core.store import results
-from recipe_core.store.query import INTERNAL, SampleQuery
 from recipe_core.store.workspace import (
     Workspace,
     commit,
@@ -46,6 +45,7 @@ from recipe_core.store.workspace import (
 
 if TYPE_CHECKING:
     from recipe_core.data.export import ExportSummary, Kind, Link
+    from recipe_core.store.query import SampleQuery
     from recipe_core.store.decisions import Decisions
 
 T = TypeVar("T")
@@ -338,6 +338,8 @@ def samples(
 
 def shown(table: pa.Table) -> pa.Table:
     """The columns that people and scripts see; perceptual hashes as 16 hexadecimal digits."""
+    from recipe_core.store.query import INTERNAL
+
     table = table.select([c for c in table.column_names if c not in INTERNAL])
     for name in ("phash", "dhash"):
         if name in table.column_names:
@@ -398,6 +400,8 @@ def _add_findings(place: Workspace) -> pa.Table:
 
 
 def _query(place: Workspace) -> SampleQuery:
+    from recipe_core.store.query import SampleQuery
+
     return _kept(place, "query", lambda: SampleQuery(_with_findings(place)), place.state())
 
 

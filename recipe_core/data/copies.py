@@ -583,11 +583,11 @@ def _edges(
     table = evidence.table(NEAR.name)
     alike = table["similarity"].to_numpy()
     bits = table["distance"].to_numpy().astype(np.int64)
-    turn = np.asarray(table["turn"].to_pandas(), dtype=object)
+    turn = np.asarray(table["turn"].to_numpy(), dtype=object)
     keep = (alike >= np.float32(similarity)) & (bits <= radius)
     if not turned:
         keep &= turn == ""
-    part = np.asarray(table["part"].to_pandas(), dtype=object)
+    part = np.asarray(table["part"].to_numpy(), dtype=object)
     a, b = classes[table["row_a"].to_numpy()], classes[table["row_b"].to_numpy()]
     keep &= (a >= 0) & (b >= 0)
     return _Edges(a, b, alike, bits, turn, part).where(keep)

@@ -41,6 +41,8 @@ CHUNK = 64
 """Files per chunk: enough to compute in blocks, few enough that a crash costs little."""
 SECONDS_PER_FILE = 30.0
 """A 100-megapixel TIFF takes a few seconds; what takes longer than this hangs."""
+NOT_NEEDED = ("pandas",)
+"""See execution/without.py."""
 ASK_AGAIN = ("missing", "unreadable")
 """Errors of the moment: such a file is opened again by the next scan though it has not changed."""
 
@@ -263,7 +265,7 @@ def _measure(
 def _looked(
     files: _Files, todo: npt.NDArray[np.int64], executor: Executor
 ) -> Generator[Look, None, None]:
-    job: Job[FileRef, Look] = Job(look, SECONDS_PER_FILE)
+    job: Job[FileRef, Look] = Job(look, SECONDS_PER_FILE, without=NOT_NEEDED)
     with contextlib.closing(executor.map(job, _chunks(files, todo))) as outcomes:
         for outcome in outcomes:
             yield _result(outcome)

@@ -22,10 +22,13 @@ class Job(Generic[T, R]):
                       that can be pickled; calls beat(i) right before it starts on item i, so
                       that the item that kills or stalls a worker is known
     seconds_per_item  wall-clock seconds; an item that takes longer is given up
+    without           modules that the work does without though a library would import them where
+                      it finds them; worker processes hide these names
     """
 
     work: Work[T, R]
     seconds_per_item: float
+    without: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,7 @@ class LocalProcesses:
         self, job: Job[T, R], chunks: Iterable[Sequence[T]]
     ) -> Generator[Done[T, R], None, None]:
         """See `executor.Executor`. What the work prints is thrown away."""
-        crew: _Crew[T, R] = _Crew(job.seconds_per_item, _pickled("the work", job.work))
+        crew: _Crew[T, R] = _Crew(job.seconds_per_item, _packed(job))
         source = iter(chunks)
         try:
             while True:
@@ -377,6 +377,11 @@ def _enlarge(fd: int) -> None:
 
         with contextlib.suppress(OSError):
             fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+
+
+def _packed(job: Job[T, R]) -> bytes:
+    """The work inside a pickle of its own: a worker hides modules before it imports the work's."""
+    return _pickled("the job", (job.without, _pickled("the work", job.work)))
 
 
 def _pickled(what: str, value: object) -> bytes:

@@ -23,6 +23,7 @@ from collections.abc import Callable
 from typing import Any
 
 from recipe_core.execution.executor import Work, last_line
+from recipe_core.execution.without import hide
 
 HEADER = struct.Struct("<qBQ")
 READY, UNABLE, RESULT, RAISED = range(4)
@@ -92,7 +93,9 @@ def _work_through(inbox: Inbox, answers: int, signs: memoryview[float]) -> None:
 
 def _unpack_job(answers: int, payload: bytes) -> Work[Any, Any]:
     try:
-        work: Work[Any, Any] = pickle.loads(payload)
+        without, packed = pickle.loads(payload)
+        hide(without)
+        work: Work[Any, Any] = pickle.loads(packed)
     except BaseException as e:
         _send(answers, JOB_NUMBER, UNABLE, pickle.dumps(last_line(e)))
         os._exit(1)

@@ -37,13 +37,15 @@ class Source:
 
 def grey(planes: npt.NDArray[np.uint8]) -> Floats:
     """(3, …) uint8 -> (…) float32 luma, whole numbers as in Pillow's mode L."""
+    r: Floats
     r, g, b = (plane.astype(np.float32) for plane in planes)
     r *= 0.299
     g *= 0.587
     b *= 0.114
     r += g
     r += b
-    return np.rint(r, out=r)
+    np.rint(r, out=r)
+    return r
 
 
 def coefficients(source: Source) -> npt.NDArray[np.float64]:
@@ -55,7 +57,8 @@ def coefficients(source: Source) -> npt.NDArray[np.float64]:
     """
     down = _dct_of_resized(source.height, source.luma.shape[1])
     across = _dct_of_resized(source.width, source.luma.shape[2])
-    return np.rint(np.matmul(np.matmul(down, source.luma), across.T).astype(np.float64))
+    low: Floats = np.matmul(np.matmul(down, source.luma), across.T)
+    return np.rint(low.astype(np.float64))
 
 
 def phash_and_turned(low: npt.NDArray[np.float64]) -> Bits:
@@ -121,4 +124,5 @@ def lanczos(length: float, n_in: int, n_out: int) -> Floats:
     last = np.trunc(np.minimum(centre + 3 * width + 0.5, n_in))
     inside = (np.arange(n_in) >= first) & (np.arange(n_in) < last) & (at >= -3) & (at < 3)
     weights = np.where(inside, np.sinc(at) * np.sinc(at / 3), 0.0)
-    return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+    weights /= weights.sum(axis=1, keepdims=True)
+    return np.asarray(weights, dtype=np.float32)

@@ -39,9 +39,10 @@ from recipe_core.images.thumbnails import (
 
 PIXEL_LIMIT = 500_000_000
 """Pixels of a picture above which it is a `bomb`: no photograph, and hours of decoding."""
-DECODE_LIMIT = 1_200_000_000
-"""Bytes a decode may need at once, so that a worker stays below about 1.5 GB; above: `bomb`.
-500 megapixels pass as a baseline JPEG (1/8 scale), 240 as an RGB PNG, 150 as a WebP."""
+DECODE_LIMIT = 1_300_000_000
+"""Bytes that a file and its decoding may need at once, so that a worker stays below 1.5 GB; above:
+`bomb`. About 500 megapixels pass as a baseline JPEG (1/8 scale), 300 as an RGB PNG, 150 as a WebP,
+and 100 as an uncompressed TIFF with transparency."""
 
 LOSSY = frozenset({"JPEG", "MPO", "WEBP", "AVIF", "HEIF", "JPEG2000"})
 WITHOUT_DECODER = frozenset({"EPS", "WMF", "GRIB", "BUFR", "HDF5", "MPEG"})
@@ -507,7 +508,8 @@ def _by_pillow(data: bytes, extension: str, strict_ok: bool | None = None) -> Op
 def _over(rgba: npt.NDArray[np.uint8], ground: int) -> npt.NDArray[np.uint8]:
     """Premultiplied RGBA over a grey ground."""
     rest = (255 - rgba[..., 3:].astype(np.uint16)) * ground // 255
-    return np.minimum(rgba + rest, 255).astype(np.uint8)
+    over: npt.NDArray[np.uint8] = np.minimum(rgba + rest, 255).astype(np.uint8)
+    return over
 
 
 class _TooMuch(Exception):
@@ -523,7 +525,7 @@ def _load(data: bytes, facts: dict[str, Any]) -> _Loaded:
         facts |= {"compression": image.info.get("compression")}
         if image.format in WITHOUT_DECODER:
             raise NotImplementedError(f"no decoder for {image.format}")
-        need = image.width * image.height * _bytes_per_pixel(image)
+        need = len(data) + image.width * image.height * _bytes_per_pixel(image)
         if too_much := _too_much(image.width * image.height, need):
             raise _TooMuch(too_much)
         facts |= {"bits": _bits(image), "orientation": 1}
@@ -545,15 +547,12 @@ def _register_heif(data: bytes) -> None:
 
 
 def _bytes_per_pixel(image: Image.Image) -> float:
-    """Bytes a pixel costs at the peak: the decoder's own picture, Pillow's, and the conversion."""
-    own = {"WEBP": 4, "AVIF": 4, "HEIF": 8, "JPEG2000": 4 * len(image.getbands())}.get(
-        image.format or "", 0
-    )
+    """Bytes a pixel costs at the peak: the decoder's own picture, Pillow's, and the conversions."""
+    format_ = image.format or ""
+    own = {"WEBP": 4, "AVIF": 4, "HEIF": 8, "JPEG2000": 4 * len(image.getbands())}.get(format_, 0)
     stored = 1 if image.mode in ("1", "L", "P") else 2 if image.mode.startswith("I;16") else 4
-    converted = (
-        4 if image.mode in ("1", "P", "PA", "LA", "F", "I") or image.has_transparency_data else 0
-    )
-    return own + stored + converted + stored * (image.mode.startswith("I;16"))
+    copied = 0 if image.mode in ("L", "RGB", "RGBA", "CMYK") else 4
+    return own + stored + copied + (4 if image.has_transparency_data else 0)
 
 
 def _bits(image: Image.Image) -> int:
@@ -590,8 +589,8 @@ def _reduced(image: Image.Image, more: dict[str, Any], orientation: int) -> _Loa
         small = Image.fromarray(_eight_bit(image, factor))
         return _Loaded(np.asarray(small.convert("RGBA")), more, width, height, orientation)
     colour = _colour(image, more["has_alpha"])
-    if colour.mode == "RGBA":
-        more["alpha_used"] = colour.getchannel("A").getextrema()[0] != 255
+    if colour.mode == "RGBA" and colour.getchannel("A").getextrema()[0] != 255:
+        more["alpha_used"] = True
         # averaged with their opacity, or hidden colours would show through
         colour = colour.convert("RGBa")
     small = colour.reduce(factor) if factor > 1 else colour
@@ -602,10 +601,10 @@ def _reduced(image: Image.Image, more: dict[str, Any], orientation: int) -> _Loa
 
 def _colour(image: Image.Image, transparent: bool) -> Image.Image:
     """A mode that can be averaged: RGBA where there is transparency, else L, RGB or CMYK."""
+    if image.mode == "RGBA" or (image.mode in ("L", "RGB", "CMYK") and not transparent):
+        return image
     if transparent:
         return image.convert("RGBA")
-    if image.mode in ("L", "RGB", "CMYK"):
-        return image
     if image.mode == "LAB":
         return _from_lab(image)
     return image.convert("RGB")

@@ -44,6 +44,7 @@ def measured(planes: Stack, y: Levels) -> dict[str, Numbers]:
 
 def luma(planes: Stack) -> Levels:
     """(3, k, h, w) uint8 -> (k, h, w) int16 luma 0 … 255 (Rec. 601 weights in 1/256)."""
+    r: npt.NDArray[np.uint16]
     r, g, b = (plane.astype(np.uint16) for plane in planes)
     r *= 77
     g *= 150
@@ -147,7 +148,7 @@ def border_share(planes: Stack) -> float:
     STEP_SHARE of the pixels change by more than that. A studio background ends irregularly at the
     object, a sky fades: neither counts.
     """
-    _, h, w = planes.shape
+    h, w = planes[0].shape
     top, bottom = _bar(planes), _bar(planes[:, ::-1])
     if top + bottom >= h:
         return 0.0
@@ -155,7 +156,7 @@ def border_share(planes: Stack) -> float:
     left, right = _bar(inner), _bar(inner[:, ::-1])
     if left + right >= w:
         return 0.0
-    return 1 - (h - top - bottom) * (w - left - right) / (h * w)
+    return float(1 - (h - top - bottom) * (w - left - right) / (h * w))
 
 
 def _bar(planes: Stack) -> int:

@@ -123,4 +123,4 @@ def _numbers(column: pa.ChunkedArray) -> npt.NDArray[np.float64]:
 
 def _texts(column: pa.ChunkedArray) -> npt.NDArray[np.object_]:
     values = pc.fill_null(pc.cast(column, pa.string()), "")
-    return np.asarray(values.to_pandas(), dtype=object)
+    return np.asarray(values.to_numpy(zero_copy_only=False), dtype=object)

@@ -137,19 +137,26 @@ def test_a_jpeg_bomb_is_not_decoded() -> None:
 
 def kinds() -> list[tuple[str, bytes, int]]:
     deep = Image.fromarray(np.asarray(PHOTO.convert("L")).astype(np.uint16) * 257)
-    made = [
-        ("JPEG", JPEG, 8), ("JPEG", saved(PHOTO, "JPEG", progressive=True), 8),
-        ("JPEG", saved(PHOTO.convert("L"), "JPEG"), 8), ("JPEG", saved(PHOTO.convert("CMYK"), "JPEG"), 8),
-        ("JPEG", saved(PHOTO, "JPEG", subsampling=0, restart_marker_rows=1), 8),
-        ("PNG", PNG, 8), ("PNG", saved(PHOTO.convert("1"), "PNG"), 1), ("PNG", saved(deep, "PNG"), 16),
-        ("PNG", saved(PHOTO.convert("RGBA"), "PNG"), 8), ("PNG", saved(PHOTO.quantize(16), "PNG"), 4),
-        ("GIF", saved(PHOTO, "GIF"), 8), ("BMP", saved(PHOTO, "BMP"), 8), ("PPM", saved(PHOTO, "PPM"), 8),
-        ("TIFF", saved(PHOTO, "TIFF", compression="tiff_lzw"), 8), ("TIFF", saved(deep, "TIFF"), 16),
-        ("WEBP", saved(PHOTO, "WEBP"), 8), ("JPEG2000", saved(PHOTO, "JPEG2000"), 8),
-        ("TGA", saved(PHOTO, "TGA"), 8), ("ICO", saved(PHOTO.resize((64, 64)), "ICO"), 8),
-        ("AVIF", saved(PHOTO, "AVIF"), 8),
-    ]  # fmt: skip
-    return made
+    restarting = saved(PHOTO, "JPEG", subsampling=0, restart_marker_rows=1)
+    return [
+        ("JPEG", JPEG, 8),
+        ("JPEG", saved(PHOTO, "JPEG", progressive=True), 8),
+        ("JPEG", saved(PHOTO.convert("L"), "JPEG"), 8),
+        ("JPEG", saved(PHOTO.convert("CMYK"), "JPEG"), 8),
+        ("JPEG", restarting, 8),
+        ("PNG", PNG, 8),
+        ("PNG", saved(PHOTO.convert("1"), "PNG"), 1),
+        ("PNG", saved(deep, "PNG"), 16),
+        ("PNG", saved(PHOTO.convert("RGBA"), "PNG"), 8),
+        ("PNG", saved(PHOTO.quantize(16), "PNG"), 4),
+        ("TIFF", saved(PHOTO, "TIFF", compression="tiff_lzw"), 8),
+        ("TIFF", saved(deep, "TIFF"), 16),
+        ("ICO", saved(PHOTO.resize((64, 64)), "ICO"), 8),
+        *((kind, saved(PHOTO, kind), 8) for kind in PLAIN),
+    ]
+
+
+PLAIN = ("GIF", "BMP", "PPM", "WEBP", "JPEG2000", "TGA", "AVIF")
 
 
 @pytest.mark.parametrize(("kind", "data", "bits"), kinds())
