@@ -25,9 +25,12 @@ import simplejpeg  # noqa: E402
 from PIL import Image  # noqa: E402
 
 from recipe_core.images.look import FileRef, look  # noqa: E402
+from recipe_core.images.opened import reduction  # noqa: E402
 
 SIZE = (500, 375)
 CHUNK = 64
+SCALE = reduction(*SIZE)
+SHORT = -(-SIZE[1] // SCALE)
 
 
 def main() -> None:
@@ -105,7 +108,7 @@ def _each(paths: list[Path], decode: Callable[[bytes], object]) -> None:
 
 
 def _simplejpeg(data: bytes) -> object:
-    return simplejpeg.decode_jpeg(data, "RGB", min_height=SIZE[1] // 2, min_width=SIZE[1] // 2)
+    return simplejpeg.decode_jpeg(data, "RGB", min_height=SHORT, min_width=SHORT)
 
 
 def _pillow(data: bytes) -> object:
@@ -114,7 +117,7 @@ def _pillow(data: bytes) -> object:
 
 def _draft(data: bytes) -> object:
     image = Image.open(io.BytesIO(data))
-    image.draft("RGB", (image.width // 2, image.height // 2))
+    image.draft("RGB", (image.width // SCALE, image.height // SCALE))
     return image.load()
 
 

@@ -76,15 +76,15 @@ alpha_used     at least one pixel is not opaque
 grey_in_rgb    stored in a colour mode, but R = G = B (lossy formats: within 3 levels) in every
                pixel looked at
 jpeg_quality   1 … 100, the IJG quality that its luminance table comes closest to; null if not JPEG
-The rest is measured on the displayed picture with its longer side at 160 pixels (or its own size
-where that is smaller), in 8-bit sRGB; 16-bit values divided by 257; statistics with transparent
-parts over mid-grey, hashes over white:
+The rest is measured on the displayed picture with its longer side at 160 pixels (120 to 160 for a
+JPEG; its own size where that is smaller), in 8-bit sRGB; 16-bit values divided by 257; statistics
+with transparent parts over mid-grey, hashes over white:
 brightness     mean luma (Rec. 601), 0 … 1
 contrast       standard deviation of luma, 0 … 0.5
 saturation     mean HSV saturation, 0 … 1
 colorfulness   Hasler & Süsstrunk 2003 (M3), 0 … about 150
 sharpness      root mean square of the Laplacian over contrast, 0 … about 4.5; at that one scale it
-               compares between sizes within about a third (see statistics.py)
+               compares between sizes within about a half (see statistics.py)
 entropy        Shannon entropy of the luma histogram (256 bins), 0 … 8 bits
 edge_density   share of pixels whose Sobel gradient exceeds a fixed level, 0 … 1
 dark_share     share of pixels with luma <= 2 of 255

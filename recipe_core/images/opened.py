@@ -1,8 +1,8 @@
 """What is in a file, and can it be trusted? Its header, one decode, and both decoders' opinions.
 
-A JPEG is decoded once, by libjpeg-turbo in strict mode, at the power-of-two scale (1/1 … 1/8)
-whose longer side is the smallest that is not below `LONGER_SIDE`; a warning of the library is an
-error here. Pillow is asked as well only where the strict decoder refuses. Every other format goes
+A JPEG is decoded once, by libjpeg-turbo in strict mode, at the smallest power-of-two scale
+(1/1 … 1/8) whose longer side is not below `LONG_ENOUGH`; a warning of the library is an error
+here. Pillow is asked as well only where the strict decoder refuses. Every other format goes
 through Pillow, a PNG's chunks through their checksums too.
 """
 
@@ -48,6 +48,11 @@ LOSSY = frozenset({"JPEG", "MPO", "WEBP", "AVIF", "HEIF", "JPEG2000"})
 WITHOUT_DECODER = frozenset({"EPS", "WMF", "GRIB", "BUFR", "HDF5", "MPEG"})
 """Formats that Pillow names but only hands on. Ghostscript would run a stranger's program (EPS is
 one), so EPS is not decoded even where Ghostscript is installed."""
+
+LONG_ENOUGH = 120
+"""Pixels of the longer side that a JPEG is decoded to at least. Between 120 and LONGER_SIDE the
+picture is measured and shown as it comes: a 500 × 375 photo at 1/4 costs a third less than at 1/2
+with resampling, and its hashes stay within 2 bits of those of the full picture."""
 
 OUT_OF_GAMUT = 24.0
 """Levels by which the mean of a block may lie outside the RGB cube. Untouched photos reach 2.1
@@ -277,11 +282,11 @@ def _strict(data: bytes, header: JpegHeader) -> Packed:
 
 
 def reduction(width: int, height: int) -> int:
-    """1, 2, 4 or 8: the largest at which the longer side stays at LONGER_SIDE or above.
+    """1, 2, 4 or 8: the largest at which the longer side stays at LONG_ENOUGH or above.
 
     Only powers of two: for these libjpeg-turbo has SIMD code; 3/8 takes longer than 1/2.
     """
-    return next((k for k in (8, 4, 2) if -(-max(width, height) // k) >= LONGER_SIDE), 1)
+    return next((k for k in (8, 4, 2) if -(-max(width, height) // k) >= LONG_ENOUGH), 1)
 
 
 def _without_profile(data: bytes) -> bytes:
@@ -387,7 +392,7 @@ def _gamut_checked(made: Opened, data: bytes) -> Opened:
 
 def _clipped_area(pixels: Packed) -> bool:
     """Whether 4 × 4 neighbouring pixels are coloured and have a channel at its end."""
-    if np.count_nonzero(_clipped(pixels[::4])) < 4:  # every fourth row meets any 4 × 4
+    if not _clipped(pixels[::4, ::4]).any():  # one of any 4 × 4 is among these
         return False
     clipped = _clipped(pixels)
     wide = clipped[:, :-1] & clipped[:, 1:]

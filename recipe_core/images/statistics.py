@@ -1,9 +1,9 @@
 """What do the pixels say in numbers? Many small pictures of one size at once.
 
-Everything is measured on pictures whose longer side is 160 pixels (or the picture itself where it
-is smaller), so that numbers compare between a 400 and a 4000 pixel photo of the same scene. Tones
-and detail are read on every second row, colours on every second pixel of it: a quarter of the work,
-and means over thousands of pixels all the same.
+Everything is measured on pictures whose longer side is 160 pixels (120 to 160 where a JPEG decodes
+to that; the picture itself where it is smaller), so that numbers compare between a 400 and a 4000
+pixel photo of the same scene. Tones and detail are read on every second row, colours on every
+second pixel of it: a quarter of the work, and means over thousands of pixels all the same.
 Sums are sums of integers, or run along one picture only: a picture's numbers do not depend, to the
 last bit, on which others are measured with it.
 """

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import simplejpeg
 
 LONGER_SIDE = 160
-"""Pixels of the longer side of a thumbnail, and of the picture that is measured."""
+"""Pixels of the longer side of a thumbnail, and of the picture that is measured, at most."""
 QUALITY = 80
 
 Packed = npt.NDArray[np.uint32]

@@ -92,6 +92,15 @@ def test_every_column_of_a_photo_is_filled(tmp_path: Path) -> None:
     assert 0 < row["brightness"] < 1
 
 
+def test_sharpness_compares_between_the_sizes_of_a_jpeg(tmp_path: Path) -> None:
+    paths = []
+    for width in (300, 400, 500, 640, 800, 1000, 1600, 2400):
+        paths.append(tmp_path / f"{width}.jpg")
+        PHOTO.resize((width, width * 2 // 3), Image.Resampling.LANCZOS).save(paths[-1], quality=92)
+    values = look(refs_of(paths), quiet).table["sharpness"].to_pylist()
+    assert max(values) / min(values) < 1.5
+
+
 def test_copies_share_a_hash_and_others_do_not(tmp_path: Path) -> None:
     for name in ("a.jpg", "b.jpg"):
         PHOTO.save(tmp_path / name)

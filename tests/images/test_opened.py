@@ -210,9 +210,8 @@ def test_the_quality_that_wrote_a_jpeg(quality: int) -> None:
 
 
 def test_the_scale_is_the_smallest_that_shows_enough() -> None:
-    assert [reduction(w, w * 3 // 4) for w in (100, 319, 320, 500, 639, 640, 1280, 20000)] == [
-        1, 2, 2, 2, 4, 4, 8, 8,
-    ]  # fmt: skip
+    widths = (100, 239, 240, 479, 480, 500, 640, 960, 20000)
+    assert [reduction(w, w * 3 // 4) for w in widths] == [1, 2, 2, 4, 4, 4, 4, 8, 8]
 
 
 # ---------------------------------------------------------------------------------------- damage
