@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -25,6 +26,7 @@ from recipe_core.kernel.nouns import Finding
 from recipe_core.kernel.params import Value
 from recipe_core.kernel.report import Report
 
+LOOK_UP_TO = 100_000
 SECRET = secrets.token_bytes(32)
 """Keys of this process: a key from before a restart, or a guessed one, opens nothing."""
 
@@ -53,6 +55,26 @@ def state() -> str:
 def evidence() -> Evidence:
     """Everything measured so far."""
     return recipe.evidence(workspace())
+
+
+@lru_cache(maxsize=4)
+def _changes(workspace: Path, state: str, minute: int) -> str:
+    try:
+        found = recipe.changed_since(workspace)
+    except RecipeError as e:
+        return str(e)
+    counts = {"added": found.added, "removed": found.removed, "changed": found.changed}
+    return ", ".join(f"{n:,} {word}" for word, n in counts.items() if n)
+
+
+def changes() -> str:
+    """What happened to the files since the scan ("3 added, 1 changed"); '' where nothing did.
+
+    Looked up once a minute; not at all beyond LOOK_UP_TO samples, where it takes seconds.
+    """
+    if len(evidence()) > LOOK_UP_TO:
+        return ""
+    return _changes(workspace(), state(), int(time.time() // 60))
 
 
 def report() -> Report | None:

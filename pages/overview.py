@@ -44,12 +44,14 @@ def _first_scan() -> None:
 def _data_set(last: Report) -> None:
     words.title(shortened(last.dataset.get("name") or "Data set", 80))
     words.html(words.paragraph(last) + words.tallied(last.findings))
-    changes = checklist.outdated(last, recipe.versions())
-    if changes:
-        words.note(f"Updated since: {', '.join(changes)}. Scan again to judge with it.")
     if scanning.running():
         scanning.progress()
         return
+    updated, changed = checklist.outdated(last, recipe.versions()), opened.changes()
+    if updated:
+        words.note(f"Updated since: {', '.join(updated)}. Scan again to judge with it.")
+    if changed:
+        words.note(f"The files differ from what was scanned: {changed}. Scan again to see them.")
     scanning.ended()
     _notes(last)
     with st.expander("Scan again, or another data set", icon=":material/refresh:"):
@@ -86,7 +88,7 @@ def _worst(last: Report) -> None:
 def _recipe(last: Report | None) -> None:
     words.section("The recipe", "Every item, with the evidence there is for it so far.")
     findings = {f.check: f for f in last.findings} if last else {}
-    old = bool(last and checklist.outdated(last, recipe.versions()))
+    old = bool(last and (checklist.outdated(last, recipe.versions()) or opened.changes()))
     words.html(
         f'<div class="r-stages">{"".join(_stage(s, findings, old) for s in _stages())}</div>'
     )

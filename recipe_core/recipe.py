@@ -45,8 +45,9 @@ from recipe_core.store.workspace import (
 
 if TYPE_CHECKING:
     from recipe_core.data.export import ExportSummary, Kind, Link
-    from recipe_core.store.query import SampleQuery
+    from recipe_core.data.survey import Changes
     from recipe_core.store.decisions import Decisions
+    from recipe_core.store.query import SampleQuery
 
 T = TypeVar("T")
 STAGES = ("data",)
@@ -144,7 +145,8 @@ def _surveyed(
     for name in counts.column_names:
         samples = samples.append_column(name, counts[name])
     progress("storing results", 0, 0)
-    commit(place, lambda f: results.write_dataset(f, dataset, samples, boxes))
+    read_from = Path(source).absolute()
+    commit(place, lambda f: results.write_dataset(f, read_from, dataset, samples, boxes))
     survey.forget_leavings(place, seen.pack)
     return Evidence(dataset, samples, boxes)
 
@@ -296,6 +298,23 @@ def exists(workspace: Path | str | None = None) -> bool:
 def state(workspace: Path | str | None = None) -> str:
     """A text that changes whenever the results change: a key for caches."""
     return _open(workspace).state()
+
+
+def source(workspace: Path | str | None = None) -> Path:
+    """The folder or file that the results were read from."""
+    return results.read_source(_open(workspace))
+
+
+def changed_since(workspace: Path | str | None = None) -> Changes:
+    """Files added, removed and changed since the scan, by name, size and time; opens no picture.
+
+    Raises SourceError where the data set is gone.
+    """
+    from recipe_core.data.survey import changes
+    from recipe_core.images.sources.detect import read_dataset
+
+    found = evidence(workspace)
+    return changes(read_dataset(source(workspace), found.dataset.format), found.samples)
 
 
 def evidence(workspace: Path | str | None = None) -> Evidence:

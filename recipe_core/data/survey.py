@@ -26,7 +26,7 @@ from recipe_core.execution.executor import Done, Executor, Job
 from recipe_core.images.columns import PASS_FIELDS, PASS_VERSION
 from recipe_core.images.look import FileRef, Look, look, lost
 from recipe_core.kernel.nouns import Dataset
-from recipe_core.kernel.progress import Progress
+from recipe_core.kernel.progress import Progress, silent
 from recipe_core.store.shards import ShardWriter, clear_shards, read_shards
 from recipe_core.store.thumbnails import (
     PackReader,
@@ -219,7 +219,9 @@ def _pack_number(workspace: Workspace) -> int:
     return max(numbers, default=0)
 
 
-def _places(files: _Files, known: pa.Table, trust_all: bool = False) -> npt.NDArray[np.int64]:
+def _places(
+    files: _Files, known: pa.Table, *, trust_all: bool = False, forgive_errors: bool = False
+) -> npt.NDArray[np.int64]:
     """(m,) the row of `known` that still describes each file, -1 where it must be opened."""
     if not known.num_rows:
         return np.full(len(files.keys), -1, dtype=np.int64)
@@ -234,8 +236,32 @@ def _places(files: _Files, known: pa.Table, trust_all: bool = False) -> npt.NDAr
     if files.members.null_count == len(files.members):
         sizes = pc.fill_null(known["file_size"], -1).to_numpy()
         same &= sizes[place] == files.sizes
-    again = np.isin(known["error"].to_numpy(zero_copy_only=False), ASK_AGAIN)[place]
-    return np.where((place >= 0) & same & ~again, place, -1)
+    if not forgive_errors:
+        same &= ~np.isin(known["error"].to_numpy(zero_copy_only=False), ASK_AGAIN)[place]
+    return np.where((place >= 0) & same, place, -1)
+
+
+@dataclass(frozen=True)
+class Changes:
+    """How the files differ from what the stored results were made from."""
+
+    added: int
+    removed: int
+    changed: int
+
+    def __bool__(self) -> bool:
+        return bool(self.added or self.removed or self.changed)
+
+
+def changes(now: Dataset, stored: pa.Table) -> Changes:
+    """Compares names, sizes and times with a stored sample table; opens no picture."""
+    files = _files_of(now, silent)
+    known = stored.append_column("key", _keys(_file_names(stored), stored["member"]))
+    there = _places(files, known, trust_all=True) >= 0
+    same = _places(files, known, forgive_errors=True) >= 0
+    kept = pc.is_in(known["key"].combine_chunks().unique(), value_set=files.keys)
+    removed = len(kept) - (pc.sum(kept).as_py() or 0)
+    return Changes(int((~there).sum()), removed, int((there & ~same).sum()))
 
 
 # -- measure -----------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ outlives the tab and the server.
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import subprocess
@@ -13,6 +14,9 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import psutil
 
 from recipe_core.kernel.errors import Misuse
 from recipe_core.runs.progress_file import State, read_state
@@ -72,8 +76,6 @@ def _launch(place: Workspace, words: list[str]) -> None:
             start_new_session=True, close_fds=True,
         )  # fmt: skip
     _children.append(process)
-    import psutil
-
     try:
         started = psutil.Process(process.pid).create_time()
     except psutil.Error:
@@ -85,9 +87,15 @@ def _launch(place: Workspace, words: list[str]) -> None:
 
 def stop(workspace: Path) -> None:
     """Stops the running scan, as Ctrl-C would; what is measured is kept."""
-    state = _newest(Workspace(workspace))
-    if state is not None:
-        stop_process(Identity(state.pid, state.pid_started))
+    place = Workspace(workspace)
+    state = _newest(place)
+    if state is None:
+        return
+    stop_process(Identity(state.pid, state.pid_started))
+    launch = _launched(place)
+    if launch and launch["pid"] == state.pid:
+        with writing(place):
+            write_json(place.scan_folder / "launch.json", {**launch, "stopped": True})
 
 
 def watch(workspace: Path) -> Scan:
@@ -116,19 +124,29 @@ def watch(workspace: Path) -> Scan:
 
 def _newest(place: Workspace) -> State | None:
     """What the scan says, or the launch where the scan has not spoken since."""
-    import json
-
     spoken = read_state(place.scan_folder / "progress.json")
-    try:
-        launch = json.loads((place.scan_folder / "launch.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    launch = _launched(place)
+    if launch is None:
         return spoken
     if spoken is not None and (spoken.pid == launch["pid"] or spoken.started > launch["time"]):
         return spoken
     return State(
-        source=launch["source"], command=launch["command"], started=launch["time"],
-        pid=launch["pid"], pid_started=launch["pid_started"],
-    )  # fmt: skip
+        status="stopped" if launch.get("stopped") else "running",
+        source=launch["source"],
+        command=launch["command"],
+        started=launch["time"],
+        pid=launch["pid"],
+        pid_started=launch["pid_started"],
+    )
+
+
+def _launched(place: Workspace) -> dict[str, Any] | None:
+    try:
+        text = (place.scan_folder / "launch.json").read_text(encoding="utf-8")
+        launch: dict[str, Any] = json.loads(text)
+        return launch
+    except (OSError, ValueError):
+        return None
 
 
 def _log_tail(place: Workspace) -> str:

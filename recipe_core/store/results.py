@@ -38,11 +38,14 @@ SUBJECT_FIELDS = pa.schema([
 ])  # fmt: skip
 
 
-def write_dataset(folder: Path, dataset: Dataset, samples: pa.Table, boxes: pa.Table) -> None:
-    """Stores what was read and measured."""
+def write_dataset(
+    folder: Path, source: Path, dataset: Dataset, samples: pa.Table, boxes: pa.Table
+) -> None:
+    """Stores what was read and measured, and where it was read from."""
     write_json(
         folder / "dataset.json",
         {
+            "source": os.fsencode(source).hex(),
             "name": dataset.name, "root": os.fsencode(dataset.root).hex(), "format": dataset.format,
             "class_names": list(dataset.class_names), "splits": list(dataset.splits),
             "notes": [asdict(n) for n in dataset.notes],
@@ -71,6 +74,12 @@ def read_evidence(workspace: Workspace) -> Evidence:
         if (workspace.tables / file).exists()
     }
     return Evidence(dataset, samples, boxes, tables)
+
+
+def read_source(workspace: Workspace) -> Path:
+    """The folder or file that the results were read from."""
+    stored = read_json(_folder(workspace) / "dataset.json")
+    return Path(os.fsdecode(bytes.fromhex(stored["source"])))
 
 
 def write_report(folder: Path, report: Report) -> None:

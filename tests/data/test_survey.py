@@ -282,3 +282,19 @@ def test_ctrl_c_stops_soon_and_keeps_what_is_done(tmp_path: Path) -> None:
     assert scans.watch(tmp_path / "w").status == "stopped"
     (landed,) = (read_shards(p) for p in (tmp_path / "w" / "shards").iterdir())
     assert landed is not None and landed.num_rows > 0
+
+
+def test_changes_on_disk_are_counted_without_opening_a_file(
+    tmp_path: Path, opened: list[bytes]
+) -> None:
+    folder = photos(tmp_path / "photos", 20)
+    scan(folder, tmp_path / "w")
+    opened.clear()
+    assert not recipe.changed_since(tmp_path / "w")
+    (folder / "cat" / "0001.jpg").write_bytes(b"other")
+    (folder / "cat" / "0002.jpg").unlink()
+    (folder / "cat" / "new1.jpg").write_bytes(b"x")
+    (folder / "cat" / "new2.jpg").write_bytes(b"y")
+    found = recipe.changed_since(tmp_path / "w")
+    assert (found.added, found.removed, found.changed) == (2, 1, 1)
+    assert opened == []
