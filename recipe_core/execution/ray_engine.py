@@ -181,18 +181,21 @@ class _Crew(Generic[T, R]):
     idle_deaths: int = 0
 
     def hand_out(self, source: Iterator[Sequence[T]], most: int) -> bool:
-        """Gives work to whoever has room, hires up to `most`; False when all is done."""
-        while True:
-            member = min(self.members, key=lambda m: len(m.tasks), default=None)
-            room = len(self.members) < most
-            if member and len(member.tasks) >= (1 if room else IN_FLIGHT):
-                member = None
-            if not member and not room:
+        """Gives work to whoever is ready and has room; False when all is done.
+
+        Hires one actor a call, up to `most`. An actor that has not said that it is ready gets no
+        work: if it dies, the work's import is to blame and not an item.
+        """
+        while (attempt := self._next(source)) is not None:
+            full = 1 if len(self.members) < most else IN_FLIGHT
+            able = [m for m in self.members if m.ready and len(m.tasks) < full]
+            if not able:
+                self.again.appendleft(attempt)
+                if len(self.members) < most:
+                    self._hire()
                 return True
-            attempt = self._next(source)
-            if attempt is None:
-                return any(m.tasks for m in self.members)
-            self._give(member or self._hire(), attempt)
+            self._give(min(able, key=lambda m: len(m.tasks)), attempt)
+        return any(m.tasks for m in self.members)
 
     def listen(self) -> Iterator[Done[T, R]]:
         """Waits up to a tick for an answer and passes it on; buries the dead."""
@@ -232,14 +235,12 @@ class _Crew(Generic[T, R]):
             return self.again.popleft()
         return next((Attempt(tuple(chunk)) for chunk in source if len(chunk)), None)
 
-    def _hire(self) -> _Member[T]:
+    def _hire(self) -> None:
         try:
             actor = self.actor_class.remote(self.job.work)
         except TypeError as e:
             raise Misuse(f"The work cannot be pickled: {last_line(e)}") from e
-        member: _Member[T] = _Member(actor, actor.ready.remote(), time.monotonic())
-        self.members.append(member)
-        return member
+        self.members.append(_Member(actor, actor.ready.remote(), time.monotonic()))
 
     def _give(self, member: _Member[T], attempt: Attempt[T]) -> None:
         self.number += 1

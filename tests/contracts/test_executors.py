@@ -35,6 +35,10 @@ PATIENCE = 30.0
 """Seconds that a test waits for something before it calls it missing; no measure of speed."""
 
 
+HANGS = 6.0
+"""Seconds per item where one hangs: a fine item must not seem to on a machine with much to do."""
+
+
 @pytest.fixture(scope="module")
 def ray_cluster() -> Iterator[None]:
     ray = pytest.importorskip("ray", reason="Ray is not installed")
@@ -164,7 +168,7 @@ def test_tables_and_megabytes_pass_in_both_directions(any_engine: Executor) -> N
 def test_an_item_costs_itself_only(protecting: Executor, trouble: str) -> None:
     items = [f"fine {i:02}" for i in range(8)]
     items[3] = f"{trouble} 3"
-    done = list(protecting.map(Job(work.troubled, 2), [items, ["fine 90", "fine 91"]]))
+    done = list(protecting.map(Job(work.troubled, HANGS), [items, ["fine 90", "fine 91"]]))
     assert _items(done) == sorted([*items, "fine 90", "fine 91"])
     assert [(d.items, d.failure) for d in done if d.failure] == [
         ((items[3],), work.OUTCOME[trouble])
@@ -183,7 +187,7 @@ def test_a_result_that_cannot_be_pickled_is_that_items_failure(protecting: Execu
 
 def test_a_hang_that_says_nothing_is_found(protecting: Executor) -> None:
     items = ["fine 1", "hang 1", "fine 2"]
-    done = list(protecting.map(Job(work.silent_hang, 1), [items]))
+    done = list(protecting.map(Job(work.silent_hang, HANGS), [items]))
     assert {d.items: d.failure for d in done if d.failure} == {("hang 1",): "timeout"}
     assert _items(done) == sorted(items)
 
@@ -234,7 +238,7 @@ def test_random_troubles_in_random_chunks(seed: int) -> None:
 
 def test_all_items_of_a_chunk_may_be_bad() -> None:
     items = ["segfault 1", "hang 1", "leave 1", "raise 1"]
-    done = list(LocalProcesses(2).map(Job(work.troubled, 1), [items]))
+    done = list(LocalProcesses(2).map(Job(work.troubled, HANGS), [items]))
     assert {d.items[0]: d.failure for d in done} == {i: work.OUTCOME[i.split()[0]] for i in items}
 
 

@@ -298,3 +298,14 @@ def test_changes_on_disk_are_counted_without_opening_a_file(
     found = recipe.changed_since(tmp_path / "w")
     assert (found.added, found.removed, found.changed) == (2, 1, 1)
     assert opened == []
+
+
+def test_a_read_only_workspace_is_said_and_harms_nothing(tmp_path: Path) -> None:
+    folder = photos(tmp_path / "photos", 6)
+    with small_disk(tmp_path / "disk", kilobytes=2000) as disk:
+        scan(folder, disk / "w")
+        before = table(disk / "w")
+        subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+        with pytest.raises(WorkspaceError, match="cannot be written"):
+            scan(folder, disk / "w")
+        assert table(disk / "w").equals(before)
