@@ -24,8 +24,8 @@ import numpy as np  # noqa: E402
 import simplejpeg  # noqa: E402
 from PIL import Image  # noqa: E402
 
+from recipe_core.images.jpeg import reduction  # noqa: E402
 from recipe_core.images.look import FileRef, look  # noqa: E402
-from recipe_core.images.opened import reduction  # noqa: E402
 
 SIZE = (500, 375)
 CHUNK = 64

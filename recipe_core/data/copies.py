@@ -1,8 +1,14 @@
 """Which samples are copies of one another, by their pixels, and which of them would one keep?
 
 Two measures nominate by hash and confirm on pixels; four checks cut what they found by their own
-thresholds. Copies form stars, not chains: every member of a group matches the copy that is kept
-directly, so A ~ B ~ C does not put A beside a C that looks different.
+thresholds. Exact copies collapse into one class first. Near copies do not chain: every two members
+of a group match each other (complete linkage), so A ~ B ~ C does not put A beside a C that looks
+different. In a thinned crowd, where not every pair was compared, two copies of one picture count as
+matching each other if both are so alike to it that they must (see `_sure`); the rest of a crowd may
+fall into several groups, none of them with a pair that does not match.
+
+What lies in two splits or under two labels is grouped around one picture instead
+(`copies_between`), because no leak may go unnamed for the sake of a neat group.
 
 The subjects of a finding here are all members of all groups. The copy to keep has score 1, every
 other member a score below 0.5: that is what `recipe export --drop` goes by.
@@ -10,437 +16,17 @@ other member a score below 0.5: that is what `recipe export --drop` goes by.
 
 from __future__ import annotations
 
-import hashlib
-import importlib
-import io
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-from PIL import Image, ImageOps
 
-from recipe_core.images import hamming
-from recipe_core.images.likeness import (
-    SIDE,
-    TURNS,
-    WHOLE,
-    Region,
-    detail,
-    hashes,
-    likeness,
-    spectrum,
-    squashed,
-    turned_pictures,
-    turned_spectra,
-)
-from recipe_core.kernel.check import Measure
+from recipe_core.data.near_pairs import FLOOR, NEAR, RADIUS
+from recipe_core.data.pixel_copies import PIXELS, Codes, Rows, content_codes
 from recipe_core.kernel.errors import MissingInput
-from recipe_core.kernel.evidence import Evidence, Files
-from recipe_core.kernel.progress import Progress
-
-Rows = npt.NDArray[np.int64]
-Codes = npt.NDArray[np.int64]
-
-RADIUS = 8
-"""Bits at which pairs are nominated: the end of the slider."""
-SURE_RADIUS = 4  # one picture decoded by two paths (PNG, reduced JPEG) differs by a bit or two
-FLOOR = 0.5  # pairs less alike than this are not stored; judges start at it
-FLAT = 1.0  # grey levels of detail below which there is nothing to recognise a picture by
-MOST_CANDIDATES = 300_000
-"""Pairs compared on pixels, the nearest first: about 1 ms each on one core."""
-FEW = 16  # rows of one hash that are all paired with each other; more are paired as a star
-BATCH = 128  # pairs laid over each other at once: 2 MB a stack of them
-BLOCK = 512  # thumbnails hashed at once
-SLICE = 50_000  # pairs whose pictures are held at once: at most 400 MB
-THREADS = 2
-
-PIXEL_FIELDS = pa.schema([("row", pa.int64()), ("group", pa.int64())])
-"""Samples whose decoded pixels are equal although their bytes are not: one row per content hash
-(the first sample that has it), equal `group` for equal pixels, size and mode."""
-
-NEAR_FIELDS = pa.schema(
-    [
-        ("row_a", pa.int64()),
-        ("row_b", pa.int64()),
-        ("distance", pa.uint8()),
-        ("similarity", pa.float32()),
-        ("turn", pa.string()),
-        ("part", pa.string()),
-        ("complete", pa.uint8()),
-    ]
-)
-"""Pairs that look alike, each once, between first samples of their content hash.
-
-distance    bits in which the hashes that nominated the pair differ, 0 … 8
-similarity  agreement of the fine detail at the best overlay, 0.5 … 1 (images/likeness.py)
-turn        what turns row_b into row_a ('' nothing, 'rotated 90', 'mirrored' …)
-part        '' the whole picture, 'crop' one shows a part of the other, 'all but an edge' they
-            agree apart from a strip at the top or bottom
-complete    all pairs up to this distance were compared; below 8 where there were too many
-"""
-
-
-def _grid(size: float, steps: Sequence[float]) -> tuple[Region, ...]:
-    free = 1 - size
-    return tuple(
-        Region(free * x, free * y, free * x + size, free * y + size) for y in steps for x in steps
-    )
-
-
-PARTS = (*_grid(0.9, (0, 0.5, 1)), *_grid(0.95, (0, 1)), *_grid(0.95, (0.5,)), *_grid(0.8, (0.5,)))
-"""Parts of a picture that are hashed to find crops of it, and pictures with a border added; the
-hash tolerates about 3 % of the side, so this covers crops down to 9/10 and a centred 8/10."""
-EDGES = (Region(0, 0, 1, 0.8), Region(0, 0.2, 1, 1))
-"""What is left without a caption or logo in the lower or upper fifth."""
-TURNED = (1, 2, 4, 5, 6, 7)
-"""Turns that are tried; 3 (rotated 270) is 1 with the pair the other way round."""
-
-
-@dataclass(frozen=True)
-class Way:
-    """How a pair was nominated: this region of a against that region of b, turned."""
-
-    still: Region
-    moving: Region
-    turn: int
-    part: str
-
-
-WAYS = (
-    Way(WHOLE, WHOLE, 0, ""),
-    *(Way(WHOLE, WHOLE, turn, "") for turn in TURNED),
-    *(Way(WHOLE, part, 0, "crop") for part in PARTS),
-    *(Way(edge, edge, 0, "all but an edge") for edge in EDGES),
-)
-
-
-# ---------------------------------------------------------------- pixel for pixel
-
-
-def measure_pixels(evidence: Evidence, files: Files, progress: Progress) -> pa.Table:
-    """PIXEL_FIELDS. Opens only files that share size, mode and nearly the hash with another."""
-    suspects = _suspects(evidence, progress)
-    prints = []
-    with ThreadPoolExecutor(THREADS) as threads:
-        for done, found in enumerate(threads.map(lambda r: _pixel_print(files, r), suspects)):
-            progress("comparing pixels", done, len(suspects))
-            prints.append(found)
-    kinds, group, size = np.unique(
-        np.array(prints, dtype="U40"), return_inverse=True, return_counts=True
-    )
-    shared = (size[group] > 1) & (kinds[group] != "") if len(suspects) else np.empty(0, np.bool_)
-    columns = [suspects[shared], group.astype(np.int64)[shared]]
-    return pa.table([pa.array(c) for c in columns], schema=PIXEL_FIELDS)
-
-
-def _suspects(evidence: Evidence, progress: Progress) -> Rows:
-    rows = _firsts(evidence)
-    phash = evidence.column("phash")
-    known = np.asarray(phash.is_valid().to_numpy())
-    rows = rows[known[rows] & (evidence.texts("error")[rows] == "")]
-    values = np.asarray(phash.fill_null(0).to_numpy(), dtype=np.uint64)[rows]
-    shape = _codes_of(
-        evidence.numbers("width")[rows], evidence.numbers("height")[rows],
-        evidence.codes("mode")[0][rows],
-    )  # fmt: skip
-    alone = np.bincount(shape, minlength=1)[shape] < 2
-    rows, values, shape = np.asarray(rows[~alone]), values[~alone], shape[~alone]
-    if not len(rows):
-        return rows
-    unique, _, inverse = hamming.collapse(values)
-    pairs = hamming.pairs_within(unique, SURE_RADIUS, progress)
-    if pairs.complete < SURE_RADIUS:  # so crowded that nearly every row has a partner
-        return rows
-    cell, of_cell = np.unique(np.stack([inverse, shape]), axis=1, return_inverse=True)
-    of_cell = of_cell.ravel()
-    suspect = np.bincount(of_cell, minlength=cell.shape[1]) > 1
-    start = np.searchsorted(cell[0], np.arange(len(unique) + 1))
-    a, b = _products(start[pairs.a], start[pairs.a + 1], start[pairs.b], start[pairs.b + 1])
-    same = cell[1, a] == cell[1, b]
-    suspect[a[same]] = True
-    suspect[b[same]] = True
-    return np.asarray(rows[suspect[of_cell]])
-
-
-def _firsts(evidence: Evidence) -> Rows:
-    """The first sample of every content hash, in row order."""
-    content = content_codes(evidence)
-    values, first = np.unique(content, return_index=True)
-    return np.asarray(np.sort(first[values >= 0]), dtype=np.int64)
-
-
-def content_codes(evidence: Evidence) -> Codes:
-    """(n,) equal numbers for equal bytes, -1 where there are none to compare.
-
-    Empty, missing and unreadable files are no copies of each other.
-    """
-    codes = evidence.codes("content_hash")[0].astype(np.int64)
-    hollow = np.isin(evidence.texts("error"), ("empty", "missing", "unreadable"))
-    return np.where(hollow, -1, codes)
-
-
-def _codes_of(*columns: npt.NDArray[np.generic]) -> Codes:
-    """(n,) equal numbers where all columns agree."""
-    if not len(columns[0]):
-        return np.empty(0, np.int64)
-    stacked = np.stack([np.asarray(c, dtype=np.float64) for c in columns])
-    return np.unique(stacked, axis=1, return_inverse=True)[1].ravel().astype(np.int64)
-
-
-def _pixel_print(files: Files, row: int) -> str:
-    """Digest of the displayed pixels with size and mode; '' where they cannot be had."""
-    try:
-        data = files.original(int(row))
-        if data[4:8] == b"ftyp":  # HEIF and AVIF: loading their library only where it is needed
-            pillow_heif = importlib.import_module("pillow_heif")
-            pillow_heif.register_heif_opener(thumbnails=False)
-        with Image.open(io.BytesIO(data)) as opened:
-            picture = ImageOps.exif_transpose(opened)
-            mode = picture.mode
-            if mode == "P":  # equal pictures may number their colours differently
-                picture = picture.convert("RGBA")
-            key = f"{mode} {picture.width}x{picture.height} ".encode()
-            return hashlib.blake2b(key + picture.tobytes(), digest_size=16).hexdigest()
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        return ""
-
-
-# ---------------------------------------------------------------- nearly alike
-
-
-def measure_near(evidence: Evidence, files: Files, progress: Progress) -> pa.Table:
-    """NEAR_FIELDS. Decodes every thumbnail once, and those of nominated pairs once more."""
-    rows = _firsts(evidence)
-    rows = rows[np.isin(evidence.texts("error")[rows], ("", "damaged"))]
-    rows, keys = _keys(rows, files, progress)
-    a, b, distance, way, complete = _nominated(keys, progress)
-    similarity = _confirmed(rows[a], rows[b], way, files, progress)
-    alike = similarity >= FLOOR
-    a, b, distance, way = a[alike], b[alike], distance[alike], way[alike]
-    columns = [
-        rows[a], rows[b], distance, similarity[alike],
-        [TURNS[WAYS[w].turn] for w in way], [WAYS[w].part for w in way],
-        np.full(len(a), complete, np.uint8),
-    ]  # fmt: skip
-    return pa.table([pa.array(c, f.type) for c, f in zip(columns, NEAR_FIELDS, strict=True)],
-                    schema=NEAR_FIELDS)  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Keys:
-    """Hashes of n pictures. `base` (n,); `others` (n, ways - 1): the moving side of each way;
-    for an edge both sides are that region, so its column is compared with itself."""
-
-    base: npt.NDArray[np.uint64]
-    others: npt.NDArray[np.uint64]
-
-
-def _keys(rows: Rows, files: Files, progress: Progress) -> tuple[Rows, Keys]:
-    """The rows that have a thumbnail with something to see, and their hashes."""
-    kept, base, others = [], [], []
-    with ThreadPoolExecutor(THREADS) as threads:
-        blocks = [rows[i : i + BLOCK] for i in range(0, len(rows), BLOCK)]
-        for done, (some, first, rest) in enumerate(
-            threads.map(lambda block: _block_keys(block, files), blocks)
-        ):
-            progress("hashing thumbnails", done * BLOCK, len(rows))
-            kept.append(some)
-            base.append(first)
-            others.append(rest)
-    if not kept:
-        return rows, Keys(np.empty(0, np.uint64), np.empty((0, len(WAYS) - 1), np.uint64))
-    return np.concatenate(kept), Keys(np.concatenate(base), np.concatenate(others))
-
-
-def _block_keys(
-    rows: Rows, files: Files
-) -> tuple[Rows, npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
-    pictures = [_picture(files, r) for r in rows]
-    there = np.array([p is not None for p in pictures])
-    stack = _stacked([p for p in pictures if p is not None])
-    seen = detail(stack) >= FLAT
-    stack = stack[seen]
-    whole = turned_spectra(spectrum(stack))
-    others = [
-        hashes(whole[w.turn]) if w.turn else hashes(spectrum(stack, w.moving)) for w in WAYS[1:]
-    ]
-    return rows[there][seen], hashes(whole[0]), np.stack(others, axis=1)
-
-
-def _picture(files: Files, row: int) -> npt.NDArray[np.uint8] | None:
-    thumbnail = files.thumbnail(int(row))
-    if not thumbnail:
-        return None
-    try:
-        return squashed(thumbnail)
-    except ValueError:
-        return None
-
-
-def _stacked(pictures: Sequence[npt.NDArray[np.uint8]]) -> npt.NDArray[np.float32]:
-    if not pictures:
-        return np.empty((0, SIDE, SIDE), np.float32)
-    return np.stack(pictures).astype(np.float32)
-
-
-def _nominated(
-    keys: Keys, progress: Progress
-) -> tuple[Rows, Rows, npt.NDArray[np.uint8], npt.NDArray[np.int64], int]:
-    """(a, b, distance, way, complete) of every pair worth a look, each once, nearest first."""
-    n = len(keys.base)
-    moving = [i for i, w in enumerate(WAYS) if i and w.still == WHOLE]
-    found = [_same_side(keys.base, 0, keys, progress)]
-    found += [
-        _same_side(keys.others[:, i - 1], i, keys, progress)
-        for i, w in enumerate(WAYS) if w.still != WHOLE
-    ]  # fmt: skip
-    found.append(_two_sides(keys.base, keys.others[:, [i - 1 for i in moving]], moving, progress))
-    a, b, distance, way = (np.concatenate([f[i] for f in found]) for i in range(4))
-    complete = min(f[4] for f in found)
-    other = a != b
-    a, b, distance, way = a[other], b[other], distance[other], way[other]
-    # One way a pair: the nearest, and among equals the plainest.
-    order = np.lexsort((way, distance, np.maximum(a, b), np.minimum(a, b)))
-    pair = np.minimum(a, b)[order] * n + np.maximum(a, b)[order]
-    order = order[np.concatenate([[True], pair[1:] != pair[:-1]])] if len(order) else order
-    order = order[np.argsort(distance[order], kind="stable")]
-    if len(order) > MOST_CANDIDATES:
-        complete = min(complete, max(int(distance[order[MOST_CANDIDATES]]) - 1, 0))
-        order = order[:MOST_CANDIDATES]
-    return a[order], b[order], distance[order], way[order], complete
-
-
-Found = tuple[Rows, Rows, npt.NDArray[np.uint8], npt.NDArray[np.int64], int]
-
-
-def _same_side(values: npt.NDArray[np.uint64], way: int, keys: Keys, progress: Progress) -> Found:
-    """Pairs of pictures whose `values` are within the radius."""
-    unique, _, inverse = hamming.collapse(values)
-    # Within one hash the order of other hashes puts likely copies side by side.
-    order = np.lexsort((keys.others[:, -1], keys.others[:, -2], keys.base, inverse))
-    start = np.searchsorted(inverse[order], np.arange(len(unique) + 1))
-    pairs = hamming.pairs_within(unique, RADIUS, progress)
-    equal_a, equal_b = _ties(start)
-    near_a, near_b = _products(start[pairs.a], start[pairs.a + 1], start[pairs.b],
-                               start[pairs.b + 1], FEW)  # fmt: skip
-    distance = np.bitwise_count(values[order[near_a]] ^ values[order[near_b]])
-    a, b = order[np.concatenate([equal_a, near_a])], order[np.concatenate([equal_b, near_b])]
-    zeros = np.zeros(len(equal_a), np.uint8)
-    return a, b, np.concatenate([zeros, distance]), np.full(len(a), way), pairs.complete
-
-
-def _two_sides(
-    base: npt.NDArray[np.uint64], others: npt.NDArray[np.uint64], ways: Sequence[int],
-    progress: Progress,
-) -> Found:  # fmt: skip
-    """Pairs of a picture and a turned one, or a part of one, whose hashes are within the radius."""
-    left, _, of_left = hamming.collapse(base)
-    right, _, of_right = hamming.collapse(others.ravel())
-    pairs = hamming.pairs_across(left, right, RADIUS, progress)
-    left_order = np.argsort(of_left, kind="stable")
-    right_order = np.argsort(of_right, kind="stable")
-    left_start = np.searchsorted(of_left[left_order], np.arange(len(left) + 1))
-    right_start = np.searchsorted(of_right[right_order], np.arange(len(right) + 1))
-    i, j = _products(left_start[pairs.a], left_start[pairs.a + 1], right_start[pairs.b],
-                     right_start[pairs.b + 1], FEW)  # fmt: skip
-    a, cell = left_order[i], right_order[j]
-    b, way = cell // len(ways), np.asarray(ways, dtype=np.int64)[cell % len(ways)]
-    return a, b, np.bitwise_count(base[a] ^ others.ravel()[cell]), way, pairs.complete
-
-
-def _ties(start: Rows) -> tuple[Rows, Rows]:
-    """Pairs of places within each run start[i] … start[i + 1], a few per place.
-
-    Runs of at most FEW: every pair. Longer ones: the first with each, and each with the FEW
-    after it, so that n identical pictures make about n × FEW pairs and not n² / 2.
-    """
-    size = np.diff(start)
-    end = np.repeat(start[1:], size)
-    first = np.repeat(start[:-1], size)
-    place = np.arange(len(end))
-    count = np.minimum(end - place - 1, FEW)
-    a = np.repeat(place, count)
-    b = a + 1 + np.arange(len(a)) - np.repeat(np.cumsum(count) - count, count)
-    far = place - first > FEW
-    return np.concatenate([a, first[far]]), np.concatenate([b, place[far]])
-
-
-def _products(
-    a_start: Rows, a_end: Rows, b_start: Rows, b_end: Rows, most: int | None = None
-) -> tuple[Rows, Rows]:
-    """Every place of run a with every place of run b, for k pairs of runs.
-
-    With `most`, runs whose product exceeds most² meet by their first places only: the first of
-    each with all of the other.
-    """
-    if most is not None:
-        big = (a_end - a_start) * (b_end - b_start) > most * most
-        small = _products(a_start[~big], a_end[~big], b_start[~big], b_end[~big])
-        one = _products(a_start[big], a_start[big] + 1, b_start[big], b_end[big])
-        two = _products(a_start[big] + 1, a_end[big], b_start[big], b_start[big] + 1)
-        together = [np.concatenate(x) for x in zip(small, one, two, strict=True)]
-        return together[0], together[1]
-    wide = b_end - b_start
-    count = (a_end - a_start) * wide
-    each = np.arange(int(count.sum())) - np.repeat(np.cumsum(count) - count, count)
-    wide = np.repeat(wide, count)
-    return np.repeat(a_start, count) + each // wide, np.repeat(b_start, count) + each % wide
-
-
-def _confirmed(
-    a: Rows, b: Rows, way: npt.NDArray[np.int64], files: Files, progress: Progress
-) -> npt.NDArray[np.float32]:
-    """(k,) similarity of each pair on the pixels of the thumbnails."""
-    result = np.zeros(len(a), np.float32)
-    with ThreadPoolExecutor(THREADS) as threads:
-        for at in range(0, len(a), SLICE):
-            part = slice(at, at + SLICE)
-            rows, place = np.unique(np.concatenate([a[part], b[part]]), return_inverse=True)
-            pictures = [_picture(files, r) for r in rows]
-            stack = np.stack([p if p is not None else np.zeros((SIDE, SIDE), np.uint8)
-                              for p in pictures])  # fmt: skip
-            k = len(a[part])
-            batches = list(_batches(way[part]))
-            compare = _comparing(stack, place[:k], place[k:], way[part])
-            done = at
-            for batch, values in zip(batches, threads.map(compare, batches), strict=True):
-                progress("comparing pictures", done, len(a))
-                result[at + batch] = values
-                done += len(batch)
-    return result
-
-
-def _batches(way: npt.NDArray[np.int64]) -> Iterator[Rows]:
-    """Indices of pairs nominated the same way, a batch at a time."""
-    for kind in np.unique(way):
-        members = np.flatnonzero(way == kind)
-        for i in range(0, len(members), BATCH):
-            yield members[i : i + BATCH]
-
-
-def _comparing(
-    stack: npt.NDArray[np.uint8], a: Rows, b: Rows, way: npt.NDArray[np.int64]
-) -> Callable[[Rows], npt.NDArray[np.float32]]:
-    def compare(batch: Rows) -> npt.NDArray[np.float32]:
-        how = WAYS[int(way[batch[0]])]
-        still = stack[a[batch]].astype(np.float32)
-        moving = turned_pictures(stack[b[batch]].astype(np.float32), how.turn)
-        return likeness(still, moving, how.still, how.moving)
-
-    return compare
-
-
-PIXELS = Measure(
-    "pixel_copies", 1, ("content_hash", "error", "width", "height", "mode", "phash"),
-    measure_pixels,
-)  # fmt: skip
-NEAR = Measure("near_pairs", 1, ("content_hash", "error"), measure_near)
-
-
-# ---------------------------------------------------------------- groups
+from recipe_core.kernel.evidence import Evidence
 
 
 @dataclass(frozen=True)
@@ -505,17 +91,20 @@ def exact_classes(evidence: Evidence) -> Codes:
     return np.asarray(np.where(content >= 0, merged[content], -1))
 
 
-def exact_copies(evidence: Evidence) -> Copies:
-    """Groups of samples equal in bytes or in every pixel."""
+def exact_copies(evidence: Evidence, folder: str = "") -> Copies:
+    """Groups of samples equal in bytes or in every pixel; `folder` as in `worth`."""
     classes = exact_classes(evidence)
     none = np.empty(0, np.int64)
     centre = np.arange(int(classes.max(initial=-1)) + 1)
-    return _grouped(evidence, classes, _Edges(none, none, none, none, none, none), centre, centre)
+    return _grouped(
+        evidence, classes, _Edges(none, none, none, none, none, none, none), centre, centre, folder
+    )
 
 
 def copies_between(
-    evidence: Evidence, kinds: npt.NDArray[np.int32], radius: int, similarity: float, turned: bool
-) -> Copies:
+    evidence: Evidence, kinds: npt.NDArray[np.int32], radius: int, similarity: float, turned: bool,
+    folder: str = "",
+) -> Copies:  # fmt: skip
     """Groups of exact and near copies whose members are of different kinds (split, label).
 
     kinds   (n,) codes, -1 where unknown
@@ -530,8 +119,8 @@ def copies_between(
     edges = edges.where(np.minimum(low[edges.a], low[edges.b])
                         < np.maximum(high[edges.a], high[edges.b]))  # fmt: skip
     classes = np.where(kinds >= 0, classes, -1)
-    star = _stars(classes, edges, worth(evidence).rank())
-    copies = _grouped(evidence, classes, edges, *_attached(star, edges))
+    star = _stars(classes, edges, worth(evidence, folder).rank())
+    copies = _grouped(evidence, classes, edges, *_attached(star, edges), folder)
     low, high = _extremes(copies.groups, kinds[copies.rows], copies.n_groups)
     return copies.of_groups(high > low)
 
@@ -568,12 +157,13 @@ class _Edges:
     distance: npt.NDArray[np.generic]
     turn: npt.NDArray[np.generic]
     part: npt.NDArray[np.generic]
+    thinned: npt.NDArray[np.generic]
 
     def where(self, kept: npt.NDArray[np.bool_]) -> _Edges:
         """The pairs marked in (k,) `kept`."""
         return _Edges(
             self.a[kept], self.b[kept], self.similarity[kept], self.distance[kept],
-            self.turn[kept], self.part[kept],
+            self.turn[kept], self.part[kept], self.thinned[kept],
         )  # fmt: skip
 
 
@@ -590,13 +180,15 @@ def _edges(
     part = np.asarray(table["part"].to_numpy(), dtype=object)
     a, b = classes[table["row_a"].to_numpy()], classes[table["row_b"].to_numpy()]
     keep &= (a >= 0) & (b >= 0)
-    return _Edges(a, b, alike, bits, turn, part).where(keep)
+    thinned = table["thinned"].to_numpy()
+    return _Edges(a, b, alike, bits, turn, part, thinned).where(keep)
 
 
 @dataclass(frozen=True)
 class Worth:
     """What speaks for keeping a sample when one of its copies must go; (n,) each.
 
+    outside  0 in the protected folder, 1 elsewhere
     damaged  1 where the file decodes but is damaged
     place    0 in the test split, 1 in validation, 2 in training, 3 in none
     pixels   width × height
@@ -604,6 +196,7 @@ class Worth:
     length   characters of the path: a copy's name has something added
     """
 
+    outside: npt.NDArray[np.int64]
     damaged: npt.NDArray[np.int64]
     place: npt.NDArray[np.int64]
     pixels: npt.NDArray[np.float64]
@@ -613,12 +206,12 @@ class Worth:
     def rank(self) -> Rows:
         """(n,) its place when one copy is to be kept, 0 the first choice; ties by row.
 
-        Undamaged before damaged. Then test before validation before training: a test set that
-        shrinks can no longer be compared with earlier results, training loses one of many. Then
-        the most pixels, the best quality, the shortest path.
+        The protected folder first. Undamaged before damaged. Then test before validation before
+        training: a test set that shrinks can no longer be compared with earlier results, training
+        loses one of many. Then the most pixels, the best quality, the shortest path.
         """
         order = np.lexsort(
-            (self.length, -self.quality, -self.pixels, self.place, self.damaged)
+            (self.length, -self.quality, -self.pixels, self.place, self.damaged, self.outside)
         )  # stable, so that ties stay in row order
         rank = np.empty(len(order), np.int64)
         rank[order] = np.arange(len(order))
@@ -627,6 +220,7 @@ class Worth:
     def reason(self, kept: int, dropped: int) -> str:
         """Why one of two copies is kept, in a word or two."""
         for values, sign, text in (
+            (self.outside, 1, "protected folder"),
             (self.damaged, 1, "undamaged"), (self.place, 1, "held-out split stays whole"),
             (self.pixels, -1, "larger"), (self.quality, -1, "better quality"),
             (self.length, 1, "shorter name"),
@@ -637,15 +231,29 @@ class Worth:
         return "the first"
 
 
-def worth(evidence: Evidence) -> Worth:
-    """What speaks for keeping each sample."""
+def worth(evidence: Evidence, folder: str = "") -> Worth:
+    """What speaks for keeping each sample.
+
+    folder  path below the data set's root (or of one file) whose samples are kept before all
+            others, '' for none; `a` protects `a/1.jpg` and not `ab/1.jpg`
+    """
     return Worth(
+        np.where(in_folder(evidence, folder), 0, 1).astype(np.int64),
         np.where(evidence.texts("error") == "", 0, 1).astype(np.int64),
         _split_place(evidence),
         _column(evidence, "width") * _column(evidence, "height"),
         _column(evidence, "jpeg_quality", 100.0),
         np.fromiter(map(len, evidence.texts("path")), np.int64, len(evidence)),
     )
+
+
+def in_folder(evidence: Evidence, folder: str) -> npt.NDArray[np.bool_]:
+    """(n,) which samples lie in the folder; none for ''."""
+    name = folder.strip().removeprefix("./").strip("/")
+    if not name:
+        return np.zeros(len(evidence), np.bool_)
+    inside = (p == name or p.startswith(name + "/") for p in evidence.texts("path"))
+    return np.fromiter(inside, np.bool_, len(evidence))
 
 
 def _column(evidence: Evidence, name: str, missing: float = 0.0) -> npt.NDArray[np.float64]:
@@ -666,10 +274,10 @@ def _place(split: str) -> int:
 
 
 def _grouped(
-    evidence: Evidence, classes: Codes, edges: _Edges, group: Codes, anchor: Codes
+    evidence: Evidence, classes: Codes, edges: _Edges, group: Codes, anchor: Codes, folder: str
 ) -> Copies:
     """Samples by the group of their exact class; each is compared with its class's anchor."""
-    rank = worth(evidence).rank()
+    rank = worth(evidence, folder).rank()
     best = _best_rows(classes, rank)
     rows = np.flatnonzero(classes >= 0)
     rows = rows[np.bincount(group[classes[rows]], minlength=1)[group[classes[rows]]] > 1]
@@ -763,29 +371,104 @@ def _ties_to_keeper(
     return similarity, distance, how
 
 
-def near_copies(evidence: Evidence, radius: int, similarity: float, turned: bool) -> Copies:
-    """Groups of near copies, with one sample (the one to keep) standing for its exact copies."""
+def near_copies(
+    evidence: Evidence, radius: int, similarity: float, turned: bool, folder: str = ""
+) -> Copies:
+    """Groups of near copies, with one sample (the one to keep) standing for its exact copies.
+
+    Every two members of a group match each other. `folder` as in `worth`.
+    """
     classes = exact_classes(evidence)
-    edges, rank = _edges(evidence, classes, radius, similarity, turned), worth(evidence).rank()
-    star = _stars(classes, edges, rank)
-    copies = _grouped(evidence, classes, edges, star, star)
+    edges = _edges(evidence, classes, radius, similarity, turned)
+    rank = worth(evidence, folder).rank()
+    group, anchor = _cliques(classes, edges, rank, _sure(similarity))
+    copies = _grouped(evidence, classes, edges, group, anchor, folder)
     best = _best_rows(classes, rank)
     kept = best[classes[copies.rows]] == copies.rows
     several = np.bincount(copies.groups[kept], minlength=copies.n_groups) > 1
     return copies.of_members(kept).of_groups(several)
 
 
-def described(evidence: Evidence, copies: Copies) -> list[str]:
+def _sure(similarity: float) -> float:
+    """How alike two pictures must be to a third for them to be `similarity` alike.
+
+    Correlation is the cosine of an angle, and angles obey the triangle inequality.
+    """
+    return math.cos(math.acos(min(max(similarity, 0.0), 1.0)) / 2)
+
+
+def _cliques(
+    classes: Codes, edges: _Edges, rank: Rows, sure: float
+) -> tuple[Codes, Codes]:  # fmt: skip
+    """(group, anchor) of each class: the preferred class of its clique, and what it is compared to.
+
+    The class with the most copies takes, the most alike first, each free copy that matches all
+    taken before. Classes that match only by way of that first one, both at least `sure` alike to
+    it in a thinned crowd, are compared to it.
+    """
+    group = np.arange(int(classes.max(initial=-1)) + 1)
+    anchor = group.copy()
+    if not len(edges.a):
+        return group, anchor
+    place = rank[_best_rows(classes, rank)]
+    near = _neighbours(edges, sure)
+    free = set(near)
+    for seed in sorted(near, key=lambda c: (-len(near[c]), place[c])):
+        if seed not in free:
+            continue
+        members = _clique(seed, near, free, place)
+        free -= members
+        keeper = min(members, key=lambda c: place[c])
+        for c in members:
+            group[c] = keeper
+            anchor[c] = keeper if c == keeper or keeper in near[c] else seed
+    return group, anchor
+
+
+Neighbours = dict[int, dict[int, float]]
+"""class -> its copies -> how alike, raised by 1 where sure in a thinned crowd."""
+
+
+def _neighbours(edges: _Edges, sure: float) -> Neighbours:
+    alike = edges.similarity.astype(np.float64)
+    weight = alike + (edges.thinned.astype(np.bool_) & (alike >= sure))
+    near: Neighbours = {}
+    for a, b, w in zip(edges.a.tolist(), edges.b.tolist(), weight.tolist(), strict=True):
+        if a != b:
+            of_a, of_b = near.setdefault(a, {}), near.setdefault(b, {})
+            of_a[b] = of_b[a] = max(w, of_a.get(b, 0.0))
+    return near
+
+
+def _clique(seed: int, near: Neighbours, free: set[int], place: Rows) -> set[int]:
+    around = near[seed]
+    candidates = sorted((c for c in around if c in free), key=lambda c: (-around[c], place[c]))
+    members = {seed, *(c for c in candidates if around[c] > 1)}
+    for c in candidates:
+        if around[c] <= 1 and len(near[c]) >= len(members) and members <= near[c].keys():
+            members.add(c)
+    return members
+
+
+def described(evidence: Evidence, copies: Copies, folder: str = "") -> list[str]:
     """A text per member: what it is a copy of, how it differs, and why the other is kept."""
-    path, value = evidence.texts("path"), worth(evidence)
-    return [_described(path, value, copies, i) for i in range(len(copies))]
+    path, value = evidence.texts("path"), worth(evidence, folder)
+    first = np.unique(copies.groups, return_index=True)[1]  # the one to keep stands first
+    kept = copies.rows[first][copies.groups] if len(copies) else copies.rows
+    return [_described(path, value, copies, i, int(kept[i])) for i in range(len(copies))]
 
 
-def _described(path: npt.NDArray[np.object_], value: Worth, copies: Copies, i: int) -> str:
+def _described(
+    path: npt.NDArray[np.object_], value: Worth, copies: Copies, i: int, kept: int
+) -> str:
     row, keeper = int(copies.rows[i]), int(copies.keepers[i])
     if row == keeper:
         return "the copy to keep"
-    return f"{likened(path, copies, i)} (kept: {value.reason(keeper, row)})"
+    reason = value.reason(kept, row)
+    text = likened(path, copies, i)
+    return (
+        f"{text} (kept: {reason})" if kept == keeper else f"{text} (kept: {path[kept]}, {reason})"
+    )
 
 
 def likened(path: npt.NDArray[np.object_], copies: Copies, i: int) -> str:
@@ -805,16 +488,23 @@ def scored(copies: Copies) -> npt.NDArray[np.float32]:
     return np.where(copies.rows == copies.keepers, np.float32(1), doubt(copies))
 
 
-def protected(evidence: Evidence, copies: Copies) -> npt.NDArray[np.bool_]:
-    """(k,) whether a member lies in the split of its group that should stay as it is.
+def protected(evidence: Evidence, copies: Copies, folder: str = "") -> npt.NDArray[np.bool_]:
+    """(k,) whether a member stays: it lies in the split of its group that should stay as it is.
 
-    Test before validation before training; among others the later one.
+    Test before validation before training; among others the later one. Members in the protected
+    folder always stay, and their split goes before the others.
     """
     codes, names = evidence.codes("split")
-    value = worth(evidence).place[copies.rows] * (len(names) + 1) - codes[copies.rows]
+    value = worth(evidence, folder)
+    split = value.place[copies.rows] * (len(names) + 1) - codes[copies.rows]
+    outside = value.outside[copies.rows]
+    order = split + outside * (4 * len(names) + 8)
     best = np.full(copies.n_groups, np.iinfo(np.int64).max)
-    np.minimum.at(best, copies.groups, value)
-    return np.asarray(value == best[copies.groups])
+    np.minimum.at(best, copies.groups, order)
+    staying = np.zeros(copies.n_groups, np.int64)
+    chosen = order == best[copies.groups]
+    staying[copies.groups[chosen]] = split[chosen]
+    return np.asarray((split == staying[copies.groups]) | (outside == 0))
 
 
 def doubt(copies: Copies) -> npt.NDArray[np.float32]:

@@ -54,7 +54,7 @@ error          '' where the picture can be trusted, else its class:
                missing, unreadable (permission, I/O), empty, not_an_image (text, HTML, archive …),
                wrong_magic (a picture's name or first bytes, but no decoder knows it), truncated,
                undecodable (a decoder gave up), damaged (it loads, but a strict decoder objects),
-               bomb (more pixels, bytes or memory than the limits in opened.py and look.py; not
+               bomb (more pixels, bytes or memory than the limits in limits.py and look.py; not
                decoded), unsupported (a valid format without a decoder here), crashed, timeout
 error_detail   the decoder's own words
 pillow_ok      Pillow loads it; true without asking where the strict decoder accepts a JPEG

@@ -123,6 +123,28 @@ def pairs_across(
     return _together(found, max(len(left), len(right)), reached, np.empty(0, np.int64))
 
 
+def products(
+    a_start: Indices, a_end: Indices, b_start: Indices, b_end: Indices, most: int | None = None
+) -> tuple[Indices, Indices]:
+    """Every place of run a with every place of run b, for k pairs of runs.
+
+    With `most`, runs whose product exceeds most² meet by their first places only: the first of
+    each with all of the other.
+    """
+    if most is not None:
+        big = (a_end - a_start) * (b_end - b_start) > most * most
+        small = products(a_start[~big], a_end[~big], b_start[~big], b_end[~big])
+        one = products(a_start[big], a_start[big] + 1, b_start[big], b_end[big])
+        two = products(a_start[big] + 1, a_end[big], b_start[big], b_start[big] + 1)
+        together = [np.concatenate(x) for x in zip(small, one, two, strict=True)]
+        return together[0], together[1]
+    wide = b_end - b_start
+    count = (a_end - a_start) * wide
+    each = np.arange(int(count.sum())) - np.repeat(np.cumsum(count) - count, count)
+    wide = np.repeat(wide, count)
+    return np.repeat(a_start, count) + each // wide, np.repeat(b_start, count) + each % wide
+
+
 def _nothing(radius: int) -> Pairs:
     none = np.empty(0, np.int64)
     return Pairs(none, none, np.empty(0, np.uint8), radius, none)

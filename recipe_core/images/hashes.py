@@ -19,13 +19,15 @@ Floats = npt.NDArray[np.float32]
 Bits = npt.NDArray[np.uint64]
 
 _SIGN = (-1.0) ** np.arange(8)
+_VIEWS = (0, 5, 3, 6, 1, 4, 2, 7)
+"""The views of phash_and_turned among: as it is, mirrored, flipped, both, and these transposed."""
 
 
 @dataclass(frozen=True)
 class Source:
     """Where hashes are computed from: pixels of one size, or the means of 2 × 2 of them.
 
-    luma           (k, h, w) float32, 0 … 255
+    luma           (k, h, w) float32, whole numbers 0 … 255
     height, width  of the pixels before that: a last line that only partly stands for picture
                    counts as that part
     """
@@ -33,19 +35,6 @@ class Source:
     luma: Floats
     height: float
     width: float
-
-
-def grey(planes: npt.NDArray[np.uint8]) -> Floats:
-    """(3, …) uint8 -> (…) float32 luma, whole numbers as in Pillow's mode L."""
-    r: Floats
-    r, g, b = (plane.astype(np.float32) for plane in planes)
-    r *= 0.299
-    g *= 0.587
-    b *= 0.114
-    r += g
-    r += b
-    np.rint(r, out=r)
-    return r
 
 
 def coefficients(source: Source) -> npt.NDArray[np.float64]:
@@ -68,14 +57,13 @@ def phash_and_turned(low: npt.NDArray[np.float64]) -> Bits:
     first bit is the highest.
     """
     mirrored, flipped = low * _SIGN, low * _SIGN[:, None]
-    both = mirrored * _SIGN[:, None]
-    views = (
-        low, mirrored.swapaxes(1, 2), both, flipped.swapaxes(1, 2),
-        mirrored, low.swapaxes(1, 2), flipped, both.swapaxes(1, 2),
-    )  # fmt: skip
-    flat = np.stack(views, axis=1).reshape(-1, 64)
-    middle = np.partition(flat, (31, 32), axis=1)[:, 31:33].mean(axis=1, keepdims=True)
-    return _packed(flat > middle).reshape(-1, 8)
+    four = np.stack([low, mirrored, flipped, mirrored * _SIGN[:, None]], axis=1)
+    # a transposed picture has the same median
+    ranked = np.partition(four.reshape(-1, 4, 64), (31, 32), axis=2)
+    upright = four > ranked[:, :, 31:33].mean(axis=2)[:, :, None, None]
+    turned = upright.swapaxes(2, 3)
+    bits = np.concatenate([upright, turned], axis=1)[:, _VIEWS]
+    return _packed(bits.reshape(-1, 64)).reshape(-1, 8)
 
 
 def dhash(source: Source) -> Bits:

@@ -10,6 +10,8 @@ in their outline and not in their detail; a copy agrees in both, brighter, small
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -24,12 +26,17 @@ Spectra = npt.NDArray[np.float32]
 
 SIDE = 64
 KEPT = 8  # the hash's frequencies in each direction, as in imagehash.phash
-BLUR = 2.0  # pixels of 64: finer than this is detail
+BLUR = 1 / 32  # of the side: finer than this is detail
 BLOCK = 8
 RIM = 1 / 16
 NOISE = 1.0  # grey levels squared: what recompression leaves in a flat picture is no detail
-STAGES = ((16, 6, 0.5), (32, 4, 0.6), (64, 3, None))
-"""Side, steps and the likeness below which a pair is given up before the next, finer stage."""
+STAGES = ((16, 2), (32, 1), (64, 1))
+"""Side and Gauss-Newton steps, coarse to fine; more of them moved the value of 1 copy in 300."""
+GIVEN_UP = 0.6
+"""Likeness at the middle stage below which a pair is given up: of different photos that hash
+alike this leaves a quarter, of copies 997 in 1,000."""
+JUDGED_FROM = 32  # a side of 16 has no detail to speak of
+TILE = 1 << 16  # pixels at once: stacks of 256 kB stay in a core's cache, 3 × faster than 2 MB
 REACH = np.array([0.15, 0.1, 0.2, 0.1, 0.15, 0.2], np.float32)
 """How far the map may go from its start (scale, shear, shift in shares of the side): a crop or a
 tilt of 5 degrees passes; a shape bent until it fits another one does not."""
@@ -62,11 +69,20 @@ def squashed(jpeg: bytes) -> npt.NDArray[np.uint8]:
 
 def spectrum(pictures: Pictures, region: Region = WHOLE) -> Spectra:
     """(n, 8, 8) lowest DCT-II coefficients of a region, without resampling it first."""
-    across = _cosines(region.left, region.right)
-    down = _cosines(region.top, region.bottom)
-    return np.asarray(down @ pictures @ across.T, dtype=np.float32)
+    return spectra(pictures, [region])[0]
 
 
+def spectra(pictures: Pictures, regions: Sequence[Region]) -> list[Spectra]:
+    """The spectrum of every region; regions of one top and bottom share half of the work."""
+    heights = list(dict.fromkeys((r.top, r.bottom) for r in regions))
+    down = np.concatenate([_cosines(*h) for h in heights]) @ pictures
+    cut = dict(zip(heights, np.split(down, len(heights), axis=1), strict=True))
+    return [
+        np.asarray(cut[r.top, r.bottom] @ _cosines(r.left, r.right).T, np.float32) for r in regions
+    ]
+
+
+@lru_cache
 def _cosines(low: float, high: float) -> npt.NDArray[np.float32]:
     """(8, 64): the DCT-II's cosines over [low, high] of the side, 0 outside."""
     edges = np.linspace(0, 1, SIDE + 1)
@@ -79,7 +95,8 @@ def _cosines(low: float, high: float) -> npt.NDArray[np.float32]:
 def hashes(spectra: Spectra) -> npt.NDArray[np.uint64]:
     """(n,) perceptual hashes: which coefficients exceed the median (as imagehash.phash)."""
     flat = spectra.reshape(len(spectra), KEPT * KEPT)
-    above = flat > np.median(flat, axis=1, keepdims=True)
+    ordered = np.sort(flat, axis=1)
+    above = flat > (ordered[:, 31:32] + ordered[:, 32:33]) / 2  # np.median is 7 × slower
     return np.packbits(above, axis=1).view(">u8")[:, 0].astype(np.uint64)
 
 
@@ -114,23 +131,28 @@ def likeness(
     """(n,) float32, 0 … 1: how well the detail of each pair agrees at the best overlay.
 
     The search starts with `still_region` of one laid on `moving_region` of the other, and only
-    what lies in `still_region` counts. Pairs given up at a coarse stage keep their coarse value.
+    what lies in `still_region` counts. Below GIVEN_UP the value is that of a rougher look.
     """
-    start = _start(still_region, moving_region)
     still = _cut(still, still_region) if still_region != WHOLE else still
+    stills, movings = _pyramid(still), _pyramid(moving)
+    start = _start(still_region, moving_region)
+    maps = np.tile(start, (len(still), 1))
     result = np.zeros(len(still), np.float32)
     going = np.arange(len(still))
-    maps = np.tile(start, (len(still), 1))
-    for side, steps, give_up in STAGES:
-        if not len(going):
-            break
-        fixed, free = _shrunk(still[going], side), _shrunk(moving[going], side)
-        maps = _aligned(fixed, free, maps, start, steps)
-        result[going] = _agreement(fixed, free, maps)
-        if give_up is not None:
-            keep = result[going] >= give_up
-            going, maps = going[keep], maps[keep]
+    for side, steps in STAGES:
+        for some in _tiles(going, side):
+            a, b = stills[side][some], movings[side][some]
+            maps[some] = _aligned(a, b, maps[some], start, steps)
+            if side >= JUDGED_FROM:
+                result[some] = _agreement(_fine(a), _fine(b), maps[some])
+        if side >= JUDGED_FROM:
+            going = going[result[going] >= GIVEN_UP]
     return np.clip(result, 0, 1)
+
+
+def _tiles(going: npt.NDArray[np.intp], side: int) -> Iterator[npt.NDArray[np.intp]]:
+    size = TILE // side**2
+    return (going[i : i + size] for i in range(0, len(going), size))
 
 
 def _start(still: Region, moving: Region) -> npt.NDArray[np.float32]:
@@ -143,16 +165,20 @@ def _start(still: Region, moving: Region) -> npt.NDArray[np.float32]:
 
 def _cut(pictures: Pictures, region: Region) -> Pictures:
     maps = np.tile(_start(WHOLE, region), (len(pictures), 1))
-    values = _sampled(pictures, *_places(maps, SIDE))[0]
-    return values.reshape(-1, SIDE, SIDE)
+    return _between(_corners(pictures, maps)).reshape(-1, SIDE, SIDE)
 
 
-def _shrunk(pictures: Pictures, side: int) -> Pictures:
-    k = SIDE // side
-    cut = pictures.reshape(len(pictures), side, k, side, k)
-    return np.asarray(cut.mean(axis=(2, 4)), dtype=np.float32)
+def _pyramid(pictures: Pictures) -> dict[int, Pictures]:
+    """side -> the pictures at that side, 64, 32, 16: means of 2 × 2."""
+    levels = {SIDE: pictures}
+    for side in (SIDE // 2, SIDE // 4):
+        wide = pictures[:, 0::2] + pictures[:, 1::2]
+        pictures = (wide[:, :, 0::2] + wide[:, :, 1::2]) * np.float32(0.25)
+        levels[side] = pictures
+    return levels
 
 
+@lru_cache
 def _grid(side: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     line = (np.arange(side, dtype=np.float32) + 0.5) / side - 0.5
     y, x = np.meshgrid(line, line, indexing="ij")
@@ -170,25 +196,64 @@ def _places(
     return x_pixels, np.asarray(side * (to_y + 0.5) - 0.5, dtype=np.float32)
 
 
-def _sampled(
-    pictures: Pictures, x: npt.NDArray[np.float32], y: npt.NDArray[np.float32]
-) -> tuple[npt.NDArray[np.float32], ...]:
-    """Bilinear values at (x, y), their gradients along x and y, and 1 where inside, each (n, p)."""
+class Corners(NamedTuple):
+    """The four pixels around each of p places in n pictures, each array (n, p) float32.
+
+    x, y    how far the place lies from the upper left pixel, 0 … 1
+    inside  bool, False outside the picture and on the rim
+    """
+
+    upper_left: npt.NDArray[np.float32]
+    upper_right: npt.NDArray[np.float32]
+    lower_left: npt.NDArray[np.float32]
+    lower_right: npt.NDArray[np.float32]
+    x: npt.NDArray[np.float32]
+    y: npt.NDArray[np.float32]
+    inside: npt.NDArray[np.bool_]
+
+
+def _corners(pictures: Pictures, maps: npt.NDArray[np.float32]) -> Corners:
     n, side, _ = pictures.shape
+    x, y = _places(maps, side)
     inside = (x >= 0) & (x <= side - 1) & (y >= 0) & (y <= side - 1) & _core(side)
-    x = np.clip(x, 0, side - 1.001)
-    y = np.clip(y, 0, side - 1.001)
+    np.clip(x, 0, side - 1.001, out=x)
+    np.clip(y, 0, side - 1.001, out=y)
     column, row = x.astype(np.int32), y.astype(np.int32)
     x -= column
     y -= row
-    at = np.arange(n, dtype=np.int32)[:, None] * (side * side) + row * side + column
+    row *= side
+    row += column
+    at = row.astype(np.intp)
+    at += np.arange(n)[:, None] * (side * side)
     flat = pictures.reshape(-1)
-    a, b, c, d = flat[at], flat[at + 1], flat[at + side], flat[at + side + 1]
-    top, bottom = a + (b - a) * x, c + (d - c) * x
-    along_x = (b - a) + ((d - c) - (b - a)) * y
-    return top + (bottom - top) * y, along_x, bottom - top, inside.astype(np.float32)
+    upper = flat.take(at), flat.take(at + 1)
+    at += side
+    return Corners(*upper, flat.take(at), flat.take(at + 1), x, y, inside)
 
 
+def _between(c: Corners) -> npt.NDArray[np.float32]:
+    """(n, p) bilinear values."""
+    top = c.upper_left + (c.upper_right - c.upper_left) * c.x
+    bottom = c.lower_left + (c.lower_right - c.lower_left) * c.x
+    bottom -= top
+    bottom *= c.y
+    top += bottom
+    return top
+
+
+def _slopes(c: Corners) -> tuple[npt.NDArray[np.float32], ...]:
+    """(n, p) bilinear values, and their gradients along x and y."""
+    above, below = c.upper_right - c.upper_left, c.lower_right - c.lower_left
+    top, down = c.upper_left + above * c.x, c.lower_left + below * c.x
+    down -= top
+    below -= above
+    below *= c.y
+    below += above
+    top += down * c.y
+    return top, below, down
+
+
+@lru_cache
 def _core(side: int) -> npt.NDArray[np.bool_]:
     """(side²,) False on the rim, a sixteenth of the side: an added border shows there first."""
     x, y = _grid(side)
@@ -204,12 +269,18 @@ def _aligned(
     x, y = _grid(side)
     target = still.reshape(len(still), -1)
     for _ in range(steps):
-        values, by_x, by_y, inside = _sampled(moving, *_places(maps, side))
-        by_x *= inside * side
-        by_y *= inside * side
-        rows = np.stack(
-            [by_x * x, by_x * y, by_x, by_y * x, by_y * y, by_y, values * inside, inside], axis=1
-        )
+        corners = _corners(moving, maps)
+        values, by_x, by_y = _slopes(corners)
+        inside = corners.inside.astype(np.float32)
+        by_x *= inside
+        by_y *= inside
+        rows = np.empty((len(maps), 8, side * side), np.float32)
+        for k, slope in ((0, by_x), (3, by_y)):
+            np.multiply(slope, side, out=rows[:, k + 2])
+            np.multiply(rows[:, k + 2], x, out=rows[:, k])
+            np.multiply(rows[:, k + 2], y, out=rows[:, k + 1])
+        np.multiply(values, inside, out=rows[:, 6])
+        rows[:, 7] = inside
         solved = _solved(rows, target * inside)
         gain = np.maximum(solved[:, 6:7], 0.1)  # a negative picture is no copy
         maps = np.clip(maps + solved[:, :6] / gain, start - REACH, start + REACH)
@@ -231,22 +302,32 @@ def _solved(
 def _agreement(
     still: Pictures, moving: Pictures, maps: npt.NDArray[np.float32]
 ) -> npt.NDArray[np.float32]:
-    """Correlation of the detail in 8 × 8 blocks, weighted by how much detail both have there."""
+    """Correlation of the detail in 8 × 8 blocks, weighted by how much detail both have there.
+
+    still, moving  (n, side, side) the fine detail of the pictures, from `_fine`
+    """
     n, side, _ = still.shape
-    fine, _, _, inside = _sampled(_fine(moving), *_places(maps, side))
+    corners = _corners(moving, maps)
+    inside = corners.inside.astype(np.float32)
     mask = _blocks(inside, side)
-    a, b = _blocks(_fine(still).reshape(n, -1), side), _blocks(fine, side)
+    a = _blocks(still.reshape(n, -1) * inside, side)
+    b = _blocks(_between(corners) * inside, side)
     count = mask.sum(axis=2) + 1e-6
-    a = (a - ((a * mask).sum(axis=2) / count)[:, :, None]) * mask
-    b = (b - ((b * mask).sum(axis=2) / count)[:, :, None]) * mask
-    spread_a = np.sqrt((a * a).sum(axis=2) / count + NOISE)
-    spread_b = np.sqrt((b * b).sum(axis=2) / count + NOISE)
-    agreement = (a * b).sum(axis=2) / count / (spread_a * spread_b)
+    mean_a, mean_b = a.sum(axis=2) / count, b.sum(axis=2) / count
+    a -= mean_a[:, :, None] * mask
+    b -= mean_b[:, :, None] * mask
+    spread_a = np.sqrt(_dot(a, a) / count + NOISE)
+    spread_b = np.sqrt(_dot(b, b) / count + NOISE)
+    agreement = _dot(a, b) / count / (spread_a * spread_b)
     # By contrast, not its square: else the outline alone speaks, and shirts share an outline.
     weight = np.sqrt(spread_a * spread_b) * (count >= 0.375 * BLOCK * BLOCK)
     return np.asarray(
         (agreement * weight).sum(axis=1) / (weight.sum(axis=1) + 1e-6), dtype=np.float32
     )
+
+
+def _dot(a: npt.NDArray[np.float32], b: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    return np.asarray(np.einsum("nbp,nbp->nb", a, b), np.float32)
 
 
 def _blocks(flat: npt.NDArray[np.float32], side: int) -> npt.NDArray[np.float32]:
@@ -262,8 +343,9 @@ def _fine(pictures: Pictures) -> Pictures:
     return np.asarray(pictures - blur @ pictures @ blur.T, dtype=np.float32)
 
 
+@lru_cache
 def _blur(side: int) -> npt.NDArray[np.float32]:
     """(side, side) Gaussian smoothing as a matrix; at the border it uses what is there."""
     place = np.arange(side)
-    weight = np.exp(-0.5 * ((place[:, None] - place) / BLUR) ** 2)
+    weight = np.exp(-0.5 * ((place[:, None] - place) / (BLUR * side)) ** 2)
     return np.asarray(weight / weight.sum(axis=1, keepdims=True), dtype=np.float32)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from recipe_core.images.columns import PASS_FIELDS
-from recipe_core.images.hashes import Source, coefficients, dhash, grey, phash_and_turned
-from recipe_core.images.opened import LOSSY, Opened, opened
+from recipe_core.images.hashes import Source, coefficients, dhash, phash_and_turned
+from recipe_core.images.opened import LOSSY, opened
+from recipe_core.images.picture import Opened
 from recipe_core.images.statistics import LOSSLESS_GREY, LOSSY_GREY, luma, measured
 from recipe_core.images.thumbnails import planes_of
 
@@ -70,14 +70,22 @@ def look(files: Sequence[FileRef], beat: Callable[[int], None]) -> Look:
 
     beat(i) is called right before the bytes of files[i] are read and decoded.
     """
-    seen: list[Opened] = []
+    rows: list[dict[str, Any]] = []
+    thumbnails: list[bytes] = []
+    waiting: dict[tuple[float, float], list[tuple[Opened, dict[str, Any]]]] = {}
     for i, file in enumerate(files):
         beat(i)
-        seen.append(_one(file))
-    rows = [{"row": f.row, **s.facts} for f, s in zip(files, seen, strict=True)]
-    for together in _alike(seen):
-        _measure([seen[i] for i in together], [rows[i] for i in together])
-    return Look(_table(rows), [s.thumbnail for s in seen])
+        seen = _one(file)
+        rows.append({"row": file.row, **seen.facts})
+        thumbnails.append(seen.thumbnail)
+        if seen.pixels is not None:
+            alike = waiting.setdefault(seen.size, [])
+            alike.append((seen, rows[-1]))
+            if len(alike) == TOGETHER:  # while they still are in the cache
+                _measure(waiting.pop(seen.size))
+    for alike in waiting.values():
+        _measure(alike)
+    return Look(_table(rows), thumbnails)
 
 
 def lost(file: FileRef, error: str, detail: str) -> Look:
@@ -184,6 +192,8 @@ def _member(path: bytes, row: int) -> dict[str, Any]:
 @lru_cache(maxsize=16)
 def _starts(path: bytes, changed: int, size: int) -> npt.NDArray[np.int64]:
     """First row of every row group, and the number of rows at the end."""
+    import pyarrow.parquet as pq  # most data sets are plain files: a worker starts without it
+
     with pq.ParquetFile(os.fsdecode(path)) as container:
         counts = [container.metadata.row_group(k).num_rows for k in range(container.num_row_groups)]
     return np.cumsum([0, *counts])
@@ -191,6 +201,8 @@ def _starts(path: bytes, changed: int, size: int) -> npt.NDArray[np.int64]:
 
 @lru_cache(maxsize=1)
 def _group(path: bytes, changed: int, size: int, group: int) -> pa.Array:
+    import pyarrow.parquet as pq
+
     with pq.ParquetFile(os.fsdecode(path)) as container:
         name = _picture_column(container.schema_arrow)
         table = container.read_row_group(group, columns=[name])
@@ -210,31 +222,21 @@ def _picture_column(schema: pa.Schema) -> str:
     raise FileNotFoundError("the container has no column with pictures")
 
 
-def _alike(seen: Sequence[Opened]) -> Iterator[list[int]]:
-    """Indices of pictures of one size, at most TOGETHER at a time."""
-    sizes: dict[tuple[float, float], list[int]] = {}
-    for i, s in enumerate(seen):
-        if s.pixels is not None:
-            sizes.setdefault(s.size, []).append(i)
-    for indices in sizes.values():
-        for start in range(0, len(indices), TOGETHER):
-            yield indices[start : start + TOGETHER]
-
-
-def _measure(seen: Sequence[Opened], rows: Sequence[dict[str, Any]]) -> None:
+def _measure(alike: Sequence[tuple[Opened, dict[str, Any]]]) -> None:
     """Writes statistics and hashes of pictures of one size into their rows."""
-    planes = planes_of(np.stack([s.pixels for s in seen if s.pixels is not None]))
+    pixels = [s.pixels for s, _ in alike if s.pixels is not None]
+    halved = [s.halved for s, _ in alike if s.halved is not None]
+    planes = planes_of(pixels)
     y = luma(planes)
     numbers = measured(planes, y)
-    coarse = grey(planes_of(np.stack([s.halved for s in seen if s.halved is not None])))
-    source = Source(coarse, *seen[0].size)
-    perceptual, differences = (
-        phash_and_turned(coefficients(source)).tolist(),
-        dhash(source).tolist(),
-    )
+    same = all(h is p for h, p in zip(halved, pixels, strict=True))
+    coarse = y if same else luma(planes_of(halved))
+    source = Source(coarse.astype(np.float32), *alike[0][0].size)
+    perceptual = phash_and_turned(coefficients(source)).tolist()
+    differences = dhash(source).tolist()
     spread = numbers.pop("chroma_spread")
     columns = {name: values.tolist() for name, values in numbers.items()}
-    for i, row in enumerate(rows):
+    for i, (_, row) in enumerate(alike):
         row.update({name: values[i] for name, values in columns.items()})
         first, *turned = perceptual[i]
         row.update(phash=first, phash_turned=turned, dhash=differences[i])

@@ -7,6 +7,7 @@ import io
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,11 @@ import imagehash
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
-from recipe_core.data import copies
+from recipe_core.data import copies, near_pairs, pixel_copies, planted_copies
 from recipe_core.data.checks import (
     conflicting_labels,
     exact_duplicates,
@@ -41,6 +44,9 @@ from tests.planted.plant_exact_duplicates import photo
 from tests.planted.plant_near_duplicates import EDITS
 
 REAL = Path(os.environ.get("RECIPE_REAL_DATA", Path(__file__).parents[3] / "shared" / "data"))
+
+
+MEASURES = (pixel_copies.PIXELS, near_pairs.NEAR, planted_copies.PLANTED)
 
 
 @dataclass(frozen=True)
@@ -74,17 +80,21 @@ def scanned(data: Sequence[bytes], **columns: Sequence[Any]) -> Evidence:
         **columns,
     })  # fmt: skip
     files = InMemory(data)
-    tables = {m.name: m.function(evidence, files, silent) for m in (copies.PIXELS, copies.NEAR)}
+    tables = {m.name: m.function(evidence, files, silent) for m in MEASURES}
     return Evidence(evidence.dataset, evidence.samples, evidence.boxes, tables)
 
 
 def with_pairs(
-    n: int, pairs: Sequence[tuple[int, int, float]], **columns: Sequence[Any]
+    n: int,
+    pairs: Sequence[tuple[int, int, float]],
+    *,
+    thinned: bool = False,
+    **columns: Sequence[Any],
 ) -> Evidence:
     """Evidence of n different files, and near pairs (a, b, similarity) as if measured."""
     near = [
         {"row_a": a, "row_b": b, "distance": 2, "similarity": s, "turn": "", "part": "",
-         "complete": 8}
+         "complete": 8, "thinned": thinned}
         for a, b, s in pairs
     ]  # fmt: skip
     given: dict[str, Sequence[Any]] = {
@@ -92,8 +102,9 @@ def with_pairs(
         **columns,
     }  # fmt: skip
     tables = {
-        "pixel_copies": copies.PIXEL_FIELDS.empty_table(),
-        "near_pairs": pa.Table.from_pylist(near, schema=copies.NEAR_FIELDS),
+        "pixel_copies": pixel_copies.PIXEL_FIELDS.empty_table(),
+        "near_pairs": pa.Table.from_pylist(near, schema=near_pairs.NEAR_FIELDS),
+        "planted_copies": planted_copies.PLANTED_FIELDS.empty_table(),
     }
     return make_evidence(given, tables=tables)
 
@@ -159,33 +170,61 @@ def test_each_edit_is_found_once_and_named(name: str) -> None:
         assert sure[0]["turn"] == name or {name, sure[0]["turn"]} == {"rotated 90", "rotated 270"}
 
 
-def test_many_edits_of_one_picture_make_one_group_and_few_pairs() -> None:
-    n = 120
+def many_edits(n: int) -> Evidence:
     data = [saved(photo(3), "JPEG", quality=q) for q in range(95, 95 - n // 2, -1)]
     data += [saved(photo(3).resize((120 + i, 90 + i)), "JPEG") for i in range(n // 2)]
-    evidence = scanned(data)
-    assert len(evidence.table("near_pairs")) < n * n / 2
-    (group,) = groups_of(copies.near_copies(evidence, 8, 0.85, True))
-    assert group == set(range(n))
+    return scanned(data)
+
+
+def test_some_edits_of_one_picture_make_one_group() -> None:
+    (group,) = groups_of(copies.near_copies(many_edits(16), 8, 0.85, True))
+    assert group == set(range(16))
+
+
+def test_a_crowd_of_edits_makes_few_pairs_and_only_groups_of_compared_pairs() -> None:
+    n = 120
+    evidence = many_edits(n)
+    near = evidence.table("near_pairs")
+    assert len(near) < n * n / 2 and any(near["thinned"].to_pylist())
+    compared = set(zip(near["row_a"].to_pylist(), near["row_b"].to_pylist(), strict=True))
+    found = copies.near_copies(evidence, 8, 0.85, True)
+    for group in groups_of(found):
+        assert all(p in compared or p[::-1] in compared for p in combinations(sorted(group), 2))
+    assert len(found) >= 0.95 * n and found.n_groups < n / 8
 
 
 def test_pictures_of_one_hash_are_paired_in_linear_number_and_none_is_left_out() -> None:
     n = 20_000
-    a, b = copies._ties(np.array([0, 5, 5 + n]))
-    assert len(a) < n * (copies.FEW + 2)
+    a, b = near_pairs._ties(np.array([0, 5, 5 + n]))
+    assert len(a) < n * (near_pairs.FEW + 2)
     small = (a < 5).sum()
     assert small == 10, "of a few, every pair"
     assert set(b[a == 5].tolist()) == set(range(6, n + 5)), "the first of many with each"
 
 
-def test_copies_do_not_chain() -> None:
-    chain = with_pairs(5, [(0, 1, 0.9), (1, 2, 0.9), (2, 3, 0.9), (3, 4, 0.9)])
-    found = copies.near_copies(chain, 8, 0.85, True)
-    pairs = {frozenset((a, b)) for a, b in [(0, 1), (1, 2), (2, 3), (3, 4)]}
-    members = found.rows != found.keepers
-    assert members.any()
-    for row, keeper in zip(found.rows[members], found.keepers[members], strict=True):
-        assert frozenset((int(row), int(keeper))) in pairs
+@given(st.integers(2, 12), st.data())
+@settings(max_examples=80, deadline=None)
+def test_every_two_members_of_a_near_group_match(n: int, data: st.DataObject) -> None:
+    every = [(a, b) for a in range(n) for b in range(a + 1, n)]
+    chosen = data.draw(st.lists(st.sampled_from(every), unique=True))
+    evidence = with_pairs(n, [(a, b, 0.9) for a, b in chosen])
+    found = copies.near_copies(evidence, 8, 0.85, True)
+    for group in groups_of(found):
+        assert all(pair in chosen for pair in combinations(sorted(group), 2))
+    left = {a for pair in chosen for a in pair} - set(found.rows.tolist())
+    assert not any(a in left and b in left for a, b in chosen), "two loose copies make a group"
+    shuffled = data.draw(st.permutations(chosen))
+    again = copies.near_copies(with_pairs(n, [(a, b, 0.9) for a, b in shuffled]), 8, 0.85, True)
+    assert again.rows.tolist() == found.rows.tolist() and (again.groups == found.groups).all()
+
+
+def test_in_a_thinned_crowd_two_sure_copies_of_one_picture_match() -> None:
+    for thinned, alike, size in ((True, 0.98, 3), (True, 0.93, 2), (False, 0.98, 2)):
+        evidence = with_pairs(3, [(0, 2, alike), (1, 2, alike)], thinned=thinned)
+        found = copies.near_copies(evidence, 8, 0.85, True)
+        assert len(found) == size
+        texts = copies.described(evidence, found)
+        assert texts[0] == "the copy to keep" and all("kept" in t for t in texts[1:])
 
 
 def test_limits_cut_pairs() -> None:
@@ -224,9 +263,31 @@ def test_near_duplicates_counts_exact_copies_once() -> None:
     assert exact.subjects.rows.tolist() == [0, 1] and exact.numbers["groups"] == 1
 
 
-def test_files_without_content_are_no_copies() -> None:
-    evidence = with_pairs(4, [], content_hash=["a", "a", None, None], error=["empty"] * 4)
-    assert judged(exact_duplicates.CHECK, evidence).verdict == "pass"
+@pytest.mark.parametrize("error", ["empty", "not_an_image", "undecodable", "truncated"])
+def test_equal_files_without_a_picture_are_no_copies_leaks_or_conflicts(error: str) -> None:
+    columns = {"content_hash": ["a", "a", "b", "c"], "label": ["cat", "dog", "cat", "dog"],
+               "split": ["train", "test", "train", "test"]}  # fmt: skip
+    checks = (exact_duplicates.CHECK, conflicting_labels.CHECK, split_leak.CHECK)
+    broken = with_pairs(4, [], error=[error, error, "", ""], **columns)
+    assert [judged(c, broken).verdict for c in checks] == ["pass"] * 3
+    damaged = with_pairs(4, [], error=["damaged"] * 2 + [""] * 2, **columns)
+    assert [judged(c, damaged).verdict for c in checks] == ["fail"] * 3
+
+
+def test_the_protected_folder_is_kept_first() -> None:
+    paths = ["ab/1.jpg", "a/1.jpg"]
+    near = with_pairs(2, [(0, 1, 0.9)], path=paths, width=[200, 100])
+    for folder, kept in (("", 0), ("a", 1), ("./a/", 1), ("a/1.jpg", 1), ("ab", 0), ("b", 0)):
+        finding = judged(near_duplicates.CHECK, near, {"protected": folder})
+        assert finding.subjects.rows[finding.subjects.scores == 1].tolist() == [kept]
+        assert ("protected folder" in finding.subjects.details[1]) == (folder not in ("", "b"))
+    same = with_pairs(2, [], path=paths, width=[200, 200], content_hash=["x", "x"])
+    finding = judged(exact_duplicates.CHECK, same, {"protected": "ab"})
+    assert finding.subjects.rows[0] == 0
+    leak = with_pairs(2, [(0, 1, 0.9)], path=paths, split=["test", "train"])
+    for folder, kept in (("", 0), ("a", 1)):
+        finding = judged(split_leak.CHECK, leak, {"protected": folder})
+        assert finding.subjects.rows[finding.subjects.scores == 1].tolist() == [kept]
 
 
 def test_a_leak_is_found_although_its_partner_belongs_to_another_star() -> None:
@@ -277,6 +338,47 @@ def test_crowded_data_is_said_aloud() -> None:
                        {**evidence.tables, "near_pairs": few})  # fmt: skip
     assert "up to 3 bits" in judged(near_duplicates.CHECK, crowded).summary
     assert "bits" not in judged(near_duplicates.CHECK, evidence).summary
+
+
+def test_planted_copies_are_nominated_as_the_search_over_all_pairs_does() -> None:
+    pictures = [photo(i).convert("L").resize((SIDE, SIDE)) for i in range(30)]
+    pictures += [EDITS[e](p).convert("L").resize((SIDE, SIDE))
+                 for p in pictures[:6] for e in ("cropped", "mirrored", "captioned")]  # fmt: skip
+    keys = near_pairs.keys_of(np.stack([np.asarray(p, np.float32) for p in pictures]))
+    found = near_pairs._nominated(keys, silent)
+    one, other = np.minimum(found.a, found.b), np.maximum(found.a, found.b)
+    assert len(one) >= 12
+    _, _, distance, way = planted_copies.nominated(keys, one, other)
+    np.testing.assert_array_equal(distance, found.distance)
+    np.testing.assert_array_equal(way, found.way)
+
+
+def test_the_radius_comes_from_planted_copies_unless_it_is_set() -> None:
+    data = [saved(photo(i), "JPEG", quality=92) for i in range(30)]
+    evidence = scanned(data)
+    planted = evidence.table("planted_copies")
+    assert len(planted) == 30 * len(planted_copies.EDITS)
+    recall = planted_copies.recall_by_radius(planted, 0.85, True)
+    assert min(r[-1] for r in recall.values()) > 0.8
+    finding = judged(near_duplicates.CHECK, evidence)
+    radius = finding.numbers["radius"]
+    assert all(r[radius] >= r[-1] - 0.01 for r in recall.values())
+    assert not radius or any(r[radius - 1] < r[-1] - 0.01 for r in recall.values())
+    assert finding.numbers["precision_at_least"] == 1 and len(finding.charts) == 2
+    by_hand = judged(near_duplicates.CHECK, evidence, {"radius_from": "the slider", "radius": 2})
+    assert by_hand.numbers["radius"] == 2
+    unturned = planted_copies.recall_by_radius(planted, 0.85, False)
+    assert unturned["mirrored"].max() == 0 and unturned["recompressed"].max() == 1
+    doubled = pa.concat_tables([planted.slice(0, 0), planted])
+    assert doubled.equals(scanned(data).table("planted_copies")), "the same each time"
+
+
+@pytest.mark.parametrize(("max_loss", "radius"), [(0.0, 5), (0.01, 4), (0.05, 2), (0.5, 0)])
+def test_the_smallest_radius_that_loses_no_more(max_loss: float, radius: int) -> None:
+    steep = np.array([0.5, 0.9, 0.95, 0.95, 0.99, 1, 1, 1, 1])
+    recall = {"steep": steep, "flat": np.full(9, 0.7)}
+    assert planted_copies.smallest_radius(recall, max_loss) == radius
+    assert planted_copies.smallest_radius({}, max_loss) == near_pairs.RADIUS
 
 
 def real(name: str) -> list[Path]:

@@ -16,7 +16,9 @@ import simplejpeg
 from PIL import Image, ImageDraw, ImageOps
 from sklearn.datasets import load_sample_image
 
-from recipe_core.images.opened import jpeg_header, jpeg_quality, opened, png_problem, reduction
+from recipe_core.images.jpeg import jpeg_header, jpeg_quality, reduction
+from recipe_core.images.opened import opened
+from recipe_core.images.png import png_problem
 from recipe_core.images.thumbnails import planes_of
 
 PHOTO = Image.fromarray(load_sample_image("flower.jpg"))
@@ -39,7 +41,7 @@ def error_of(data: bytes, extension: str = "jpg") -> str:
 def pixels_of(data: bytes) -> np.ndarray:
     made = opened(data, "")
     assert made.pixels is not None, made.facts
-    return np.moveaxis(planes_of(made.pixels), 0, -1).astype(int)
+    return np.moveaxis(planes_of([made.pixels])[:, 0], 0, -1).astype(int)
 
 
 def chunk(kind: bytes, body: bytes) -> bytes:

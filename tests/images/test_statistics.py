@@ -7,7 +7,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageFilter
 from sklearn.datasets import load_sample_image
 
-from recipe_core.images.opened import uniform_band
+from recipe_core.images.picture import uniform_band
 from recipe_core.images.statistics import border_share, luma, measured
 from recipe_core.images.thumbnails import packed, planes_of, shrunk
 
@@ -20,7 +20,7 @@ def pixels(image: Image.Image) -> np.ndarray:
 
 
 def planes(image: Image.Image) -> np.ndarray:
-    return planes_of(np.ascontiguousarray(shrunk(pixels(image))))
+    return planes_of([np.ascontiguousarray(shrunk(pixels(image)))])[:, 0]
 
 
 def numbers(image: Image.Image) -> dict[str, float]:

@@ -16,10 +16,6 @@ import numpy as np
 import numpy.typing as npt
 
 from recipe_core.data.copies import (
-    FLOOR,
-    NEAR,
-    PIXELS,
-    RADIUS,
     Copies,
     copies_between,
     crowded,
@@ -27,6 +23,8 @@ from recipe_core.data.copies import (
     exact_copies,
     likened,
 )
+from recipe_core.data.near_pairs import FLOOR, NEAR, RADIUS
+from recipe_core.data.pixel_copies import PIXELS
 from recipe_core.kernel.check import Check
 from recipe_core.kernel.errors import MissingInput
 from recipe_core.kernel.evidence import Evidence

@@ -4,6 +4,7 @@ A copy adds nothing to learn: the loss counts that picture twice, the class shar
 soon as the copies fall on two sides of a split the score is too good. Copies whose bytes differ
 (saved again without loss, in another format, with other metadata) are found by their displayed
 pixels, with size and mode in the key. Keep one of each group; the finding says which and why.
+Files without a picture are left out, equal or not: corruption names them.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recipe_core.data.copies import PIXELS, Copies, described, exact_copies, scored
+from recipe_core.data.copies import Copies, described, exact_copies, scored
+from recipe_core.data.pixel_copies import PIXELS
 from recipe_core.kernel.check import Check
 from recipe_core.kernel.evidence import Evidence
 from recipe_core.kernel.nouns import Chart, Finding, Subjects, Verdict
@@ -27,10 +29,14 @@ class Params:
         "above it every mean over the data set (loss, accuracy, class share) can be off by as "
         "much as differences that people report (fail)",
     )  # fmt: skip
+    protected: str = setting(
+        "", why="folder below the data set's root whose samples are kept before all their copies; "
+        "empty for none",
+    )  # fmt: skip
 
 
 def judge(evidence: Evidence, params: Params) -> Finding:
-    copies = exact_copies(evidence)
+    copies = exact_copies(evidence, params.protected)
     n, extra = len(evidence), copies.extra
     if not extra:
         return Finding(
@@ -45,7 +51,10 @@ def judge(evidence: Evidence, params: Params) -> Finding:
         verdict, summary,
         "Look at the groups, then export with --drop exact_duplicates: one copy of each is kept.",
         numbers(copies, n),
-        Subjects(copies.rows, scored(copies), described(evidence, copies), copies.groups),
+        Subjects(
+            copies.rows, scored(copies),
+            described(evidence, copies, params.protected), copies.groups,
+        ),
         (chart(copies),),
     )  # fmt: skip
 

@@ -14,15 +14,20 @@ from dataclasses import dataclass
 import numpy as np
 
 from recipe_core.data.copies import (
-    FLOOR,
-    NEAR,
-    PIXELS,
-    RADIUS,
     Copies,
     crowded,
     described,
     near_copies,
     scored,
+)
+from recipe_core.data.near_pairs import FLOOR, NEAR, RADIUS
+from recipe_core.data.pixel_copies import PIXELS
+from recipe_core.data.planted_copies import (
+    PLANTED,
+    curve_charts,
+    curve_numbers,
+    recall_by_radius,
+    smallest_radius,
 )
 from recipe_core.kernel.check import Check
 from recipe_core.kernel.evidence import Evidence
@@ -32,6 +37,16 @@ from recipe_core.kernel.params import setting
 
 @dataclass(frozen=True)
 class Params:
+    radius_from: str = setting(
+        "your data", choices=("your data", "the slider"),
+        why="your data: the smallest radius that still finds copies planted in a sample of it; "
+        "the slider: the radius below",
+    )  # fmt: skip
+    max_loss: float = setting(
+        0.01, low=0.0, high=0.2,
+        why="share of the planted copies of any one edit that the smaller radius may lose; more "
+        "than one in a hundred is worth the wider search",
+    )  # fmt: skip
     radius: int = setting(
         8, low=0, high=RADIUS,
         why="bits of 64 in which the hashes that nominate a pair may differ; the pixels decide "
@@ -49,16 +64,23 @@ class Params:
         why="extra near copies as a share of all samples; above a fifth (fail) the effective "
         "number of samples is no longer the number that learning curves and intervals assume",
     )  # fmt: skip
+    protected: str = setting(
+        "", why="folder below the data set's root whose samples are kept before all their copies; "
+        "empty for none",
+    )  # fmt: skip
 
 
 def judge(evidence: Evidence, params: Params) -> Finding:
-    copies = near_copies(evidence, params.radius, params.min_similarity, params.turned)
+    radius = chosen_radius(evidence, params)
+    copies = near_copies(evidence, radius, params.min_similarity, params.turned, params.protected)
+    figures = numbers(copies, len(evidence)) | radius_numbers(evidence, radius, params)
+    curve = curve_charts(evidence, radius, params.min_similarity, params.turned)
     n, extra = len(evidence), copies.extra
-    more = crowded(evidence, params.radius)
+    more = crowded(evidence, radius)
     if not extra:
         return Finding(
             "pass", f"None of {n:,} samples is a near copy of another{more}.", "",
-            numbers(copies, n),
+            figures, charts=curve,
         )  # fmt: skip
     verdict: Verdict = "fail" if extra / n > params.max_share else "warn"
     summary = (
@@ -68,13 +90,37 @@ def judge(evidence: Evidence, params: Params) -> Finding:
     return Finding(
         verdict, summary,
         "Look at the groups; export with --drop near_duplicates to keep one of each.",
-        numbers(copies, n),
-        Subjects(copies.rows, scored(copies), described(evidence, copies), copies.groups),
-        (chart(copies, params),),
+        figures,
+        Subjects(
+            copies.rows, scored(copies),
+            described(evidence, copies, params.protected), copies.groups,
+        ),
+        (chart(copies, params), *curve),
     )  # fmt: skip
 
 
-def numbers(copies: Copies, n: int) -> dict[str, float]:
+def chosen_radius(evidence: Evidence, params: Params) -> int:
+    """The slider's radius, or the smallest that loses none of the planted copies to speak of."""
+    if params.radius_from == "the slider":
+        return params.radius
+    planted = evidence.table(PLANTED.name)
+    recall = recall_by_radius(planted, params.min_similarity, params.turned)
+    return smallest_radius(recall, params.max_loss)
+
+
+def radius_numbers(evidence: Evidence, radius: int, params: Params) -> dict[str, object]:
+    if params.radius_from == "the slider":
+        why = "set by hand"
+    elif not len(evidence.table(PLANTED.name)):
+        why = "the widest: there was no picture to plant copies of"
+    else:
+        why = (f"the smallest at which no edit loses more than {params.max_loss:.0%} of its "
+               "planted copies")  # fmt: skip
+    curve = curve_numbers(evidence, radius, params.min_similarity, params.turned)
+    return {"radius": radius, "radius_because": why, **curve}
+
+
+def numbers(copies: Copies, n: int) -> dict[str, object]:
     near = copies.how[copies.rows != copies.keepers]
     return {
         "samples": n,
@@ -103,5 +149,5 @@ CHECK = Check(
     "again and again.",
     params=Params,
     judge=judge,
-    measures=(PIXELS, NEAR),
+    measures=(PIXELS, NEAR, PLANTED),
 )

@@ -1,0 +1,386 @@
+"""Which pairs of samples look alike, although one was edited?
+
+Hashes of the whole, turned and cropped picture nominate pairs; the pixels of both thumbnails, laid
+over each other, tell how alike they are (images/likeness.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from recipe_core.data.pixel_copies import firsts
+from recipe_core.images import hamming
+from recipe_core.images.likeness import (
+    GIVEN_UP,
+    SIDE,
+    TURNS,
+    WHOLE,
+    Pictures,
+    Region,
+    detail,
+    hashes,
+    likeness,
+    spectra,
+    squashed,
+    turned_pictures,
+    turned_spectra,
+)
+from recipe_core.kernel.check import Measure
+from recipe_core.kernel.evidence import Evidence, Files
+from recipe_core.kernel.progress import Progress
+
+Rows = npt.NDArray[np.int64]
+
+RADIUS = 8
+"""Bits at which pairs are nominated: the end of the slider."""
+FLOOR = GIVEN_UP
+"""Pairs less alike than this are not stored; judges start at it."""
+FLAT = 1.0  # grey levels of detail below which there is nothing to recognise a picture by
+MOST_CANDIDATES = 300_000
+"""Pairs compared on pixels, the nearest first: about 0.2 ms each on one core."""
+FEW = 16  # rows of one hash that are all paired with each other; more are paired as a star
+BATCH = 64  # pairs laid over each other at once
+BLOCK = 64  # thumbnails hashed at once: small stacks stay in a core's cache
+HELD = 50_000  # squashed thumbnails kept between hashing and comparing: 200 MB
+SLICE = 50_000  # pairs whose pictures are held at once: at most 400 MB
+THREADS = 2
+
+NEAR_FIELDS = pa.schema(
+    [
+        ("row_a", pa.int64()),
+        ("row_b", pa.int64()),
+        ("distance", pa.uint8()),
+        ("similarity", pa.float32()),
+        ("turn", pa.string()),
+        ("part", pa.string()),
+        ("complete", pa.uint8()),
+        ("thinned", pa.bool_()),
+    ]
+)
+"""Pairs that look alike, each once, between first samples of their content hash.
+
+distance    bits in which the hashes that nominated the pair differ, 0 … 8
+similarity  agreement of the fine detail at the best overlay, 0.6 … 1 (images/likeness.py)
+turn        what turns row_b into row_a ('' nothing, 'rotated 90', 'mirrored' …)
+part        '' the whole picture, 'crop' one shows a part of the other, 'all but an edge' they
+            agree apart from a strip at the top or bottom
+complete    all pairs up to this distance were compared; below 8 where there were too many
+thinned     the pair comes from a crowd (many of nearly one hash) in which not every pair was
+            compared, so that two copies of row_a need not stand here themselves
+"""
+
+
+def _grid(size: float, steps: Sequence[float]) -> tuple[Region, ...]:
+    free = 1 - size
+    return tuple(
+        Region(free * x, free * y, free * x + size, free * y + size) for y in steps for x in steps
+    )
+
+
+PARTS = (*_grid(0.9, (0, 0.5, 1)), *_grid(0.95, (0, 1)), *_grid(0.95, (0.5,)), *_grid(0.8, (0.5,)))
+"""Parts of a picture that are hashed to find crops of it, and pictures with a border added; the
+hash tolerates about 3 % of the side, so this covers crops down to 9/10 and a centred 8/10."""
+EDGES = (Region(0, 0, 1, 0.8), Region(0, 0.2, 1, 1))
+"""What is left without a caption or logo in the lower or upper fifth."""
+TURNED = (1, 2, 4, 5, 6, 7)
+"""Turns that are tried; 3 (rotated 270) is 1 with the pair the other way round."""
+
+
+@dataclass(frozen=True)
+class Way:
+    """How a pair was nominated: this region of a against that region of b, turned."""
+
+    still: Region
+    moving: Region
+    turn: int
+    part: str
+
+
+WAYS = (
+    Way(WHOLE, WHOLE, 0, ""),
+    *(Way(WHOLE, WHOLE, turn, "") for turn in TURNED),
+    *(Way(WHOLE, part, 0, "crop") for part in PARTS),
+    *(Way(edge, edge, 0, "all but an edge") for edge in EDGES),
+)
+
+
+def measure_near(evidence: Evidence, files: Files, progress: Progress) -> pa.Table:
+    """NEAR_FIELDS. Decodes every thumbnail once, and beyond HELD those of nominated pairs again."""
+    rows = firsts(evidence)
+    squares = Squares(files, rows)
+    seen, keys = _keys(squares, progress)
+    found = _nominated(keys, progress)
+    a, b = seen[found.a], seen[found.b]
+    similarity = _confirmed(a, b, found.way, squares, progress)
+    alike = np.flatnonzero(similarity >= FLOOR)
+    way = found.way[alike]
+    columns = [
+        rows[a[alike]], rows[b[alike]], found.distance[alike], similarity[alike],
+        [TURNS[WAYS[w].turn] for w in way], [WAYS[w].part for w in way],
+        np.full(len(alike), found.complete, np.uint8), found.thinned[alike],
+    ]  # fmt: skip
+    return pa.table([pa.array(c, f.type) for c, f in zip(columns, NEAR_FIELDS, strict=True)],
+                    schema=NEAR_FIELDS)  # fmt: skip
+
+
+class Squares:
+    """The squashed thumbnails of n samples: the first HELD of them stay in memory.
+
+    rows  (n,) the samples; a `place` is an index into them
+    """
+
+    def __init__(self, files: Files, rows: Rows) -> None:
+        self.rows = rows
+        self._files = files
+        self._held = np.empty((min(len(rows), HELD), SIDE, SIDE), np.uint8)
+
+    def read(self, places: Rows) -> tuple[Rows, npt.NDArray[np.uint8]]:
+        """Those of the ascending places that have a thumbnail, and (k, 64, 64) their squares."""
+        found = [(p, square) for p in places
+                 if (square := _square(self._files, int(self.rows[p]))) is not None]  # fmt: skip
+        there = np.array([p for p, _ in found], np.int64)
+        squares = np.stack([s for _, s in found]) if found else np.empty((0, SIDE, SIDE), np.uint8)
+        k = int(np.searchsorted(there, len(self._held)))
+        self._held[there[:k]] = squares[:k]
+        return there, squares
+
+    def again(self, places: Rows) -> npt.NDArray[np.uint8]:
+        """(k, 64, 64) of ascending places that `read` has found."""
+        k = int(np.searchsorted(places, len(self._held)))
+        if k == len(places):
+            return self._held[places]
+        return np.concatenate([self._held[places[:k]], self.read(places[k:])[1]])
+
+
+def _square(files: Files, row: int) -> npt.NDArray[np.uint8] | None:
+    thumbnail = files.thumbnail(row)
+    if not thumbnail:
+        return None
+    try:
+        return squashed(thumbnail)
+    except ValueError:
+        return None
+
+
+@dataclass(frozen=True)
+class Keys:
+    """Hashes of n pictures. `base` (n,); `others` (n, ways - 1): the moving side of each way;
+    for an edge both sides are that region, so its column is compared with itself."""
+
+    base: npt.NDArray[np.uint64]
+    others: npt.NDArray[np.uint64]
+
+
+def _keys(squares: Squares, progress: Progress) -> tuple[Rows, Keys]:
+    """The places that have a thumbnail with something to see, and their hashes."""
+    n = len(squares.rows)
+    kept, base, others = [], [], []
+    with ThreadPoolExecutor(THREADS) as threads:
+        blocks = [np.arange(i, min(i + BLOCK, n)) for i in range(0, n, BLOCK)]
+        for done, (there, keys) in enumerate(
+            threads.map(lambda block: _block_keys(*squares.read(block)), blocks)
+        ):
+            progress("hashing thumbnails", done * BLOCK, n)
+            kept.append(there)
+            base.append(keys.base)
+            others.append(keys.others)
+    if not kept:
+        return squares.rows, keys_of(np.empty((0, SIDE, SIDE), np.float32))
+    return np.concatenate(kept), Keys(np.concatenate(base), np.concatenate(others))
+
+
+def _block_keys(places: Rows, squares: npt.NDArray[np.uint8]) -> tuple[Rows, Keys]:
+    pictures = squares.astype(np.float32)
+    seen = detail(pictures) >= FLAT
+    return places[seen], keys_of(pictures[seen])
+
+
+def keys_of(pictures: Pictures) -> Keys:
+    """The hashes of (n, 64, 64) pictures for every way to nominate."""
+    whole, *parts = spectra(pictures, [WHOLE, *(w.moving for w in WAYS if w.moving != WHOLE)])
+    turned = turned_spectra(whole)
+    moving = [turned[w.turn] for w in WAYS if w.moving == WHOLE] + parts
+    every = hashes(np.concatenate(moving)).reshape(len(WAYS), len(pictures))
+    return Keys(every[0], np.ascontiguousarray(every[1:].T))
+
+
+@dataclass(frozen=True)
+class Nominated:
+    """k pairs of pictures worth a look, each once, nearest first.
+
+    a, b, way  (k,) int64: `WAYS[way]` lays b on a
+    distance   (k,) uint8 bits
+    thinned    (k,) bool, see NEAR_FIELDS
+    complete   every pair up to this distance is here, crowds aside
+    """
+
+    a: Rows
+    b: Rows
+    distance: npt.NDArray[np.uint8]
+    way: Rows
+    thinned: npt.NDArray[np.bool_]
+    complete: int
+
+    def take(self, chosen: Rows | npt.NDArray[np.bool_]) -> Nominated:
+        """The chosen pairs, in that order."""
+        return replace(
+            self, a=self.a[chosen], b=self.b[chosen], distance=self.distance[chosen],
+            way=self.way[chosen], thinned=self.thinned[chosen],
+        )  # fmt: skip
+
+
+def _nominated(keys: Keys, progress: Progress) -> Nominated:
+    moving = [i for i, w in enumerate(WAYS) if i and w.still == WHOLE]
+    found = [_same_side(keys.base, 0, keys, progress)]
+    found += [
+        _same_side(keys.others[:, i - 1], i, keys, progress)
+        for i, w in enumerate(WAYS) if w.still != WHOLE
+    ]  # fmt: skip
+    found.append(_two_sides(keys.base, keys.others[:, [i - 1 for i in moving]], moving, progress))
+    return _each_once(_together(found), len(keys.base))
+
+
+def _together(found: Sequence[Nominated]) -> Nominated:
+    complete = min(f.complete for f in found)
+    thinned = np.concatenate([f.thinned | (f.complete < RADIUS) for f in found])
+    a, b, distance, way = (
+        np.concatenate([getattr(f, name) for f in found]) for name in ("a", "b", "distance", "way")
+    )
+    return Nominated(a, b, distance, way, thinned, complete)
+
+
+def _each_once(found: Nominated, n: int) -> Nominated:
+    """One way a pair: the nearest, and among equals the plainest. The nearest MOST_CANDIDATES."""
+    found = found.take(found.a != found.b)
+    if not len(found.a):
+        return found
+    pair = np.minimum(found.a, found.b) * n + np.maximum(found.a, found.b)
+    order = np.lexsort((found.way, found.distance, pair))
+    pair = pair[order]
+    order = order[np.concatenate([[True], pair[1:] != pair[:-1]])]
+    order = order[np.argsort(found.distance[order], kind="stable")]
+    if len(order) <= MOST_CANDIDATES:
+        return found.take(order)
+    reached = max(int(found.distance[order[MOST_CANDIDATES]]) - 1, 0)
+    few = found.take(order[:MOST_CANDIDATES])
+    return replace(few, thinned=np.ones(MOST_CANDIDATES, np.bool_),
+                   complete=min(found.complete, reached))  # fmt: skip
+
+
+def _same_side(
+    values: npt.NDArray[np.uint64], way: int, keys: Keys, progress: Progress
+) -> Nominated:
+    """Pairs of pictures whose `values` are within the radius."""
+    unique, _, inverse = hamming.collapse(values)
+    # Within one hash the order of other hashes puts likely copies side by side.
+    order = np.lexsort((keys.others[:, -1], keys.others[:, -2], keys.base, inverse))
+    start = np.searchsorted(inverse[order], np.arange(len(unique) + 1))
+    pairs = hamming.pairs_within(unique, RADIUS, progress)
+    size = start[1:] - start[:-1]
+    equal_a, equal_b = _ties(start)
+    near_a, near_b = hamming.products(
+        start[pairs.a], start[pairs.a + 1], start[pairs.b], start[pairs.b + 1], FEW
+    )
+    distance = np.bitwise_count(values[order[near_a]] ^ values[order[near_b]])
+    a, b = order[np.concatenate([equal_a, near_a])], order[np.concatenate([equal_b, near_b])]
+    thinned = np.concatenate([
+        size[inverse[order[equal_a]]] > FEW + 1,
+        size[inverse[order[near_a]]] * size[inverse[order[near_b]]] > FEW * FEW,
+    ])  # fmt: skip
+    zeros = np.zeros(len(equal_a), np.uint8)
+    return Nominated(a, b, np.concatenate([zeros, distance]), np.full(len(a), way), thinned,
+                     pairs.complete)  # fmt: skip
+
+
+def _two_sides(
+    base: npt.NDArray[np.uint64], others: npt.NDArray[np.uint64], ways: Sequence[int],
+    progress: Progress,
+) -> Nominated:  # fmt: skip
+    """Pairs of a picture and a turned one, or a part of one, whose hashes are within the radius."""
+    left, _, of_left = hamming.collapse(base)
+    right, _, of_right = hamming.collapse(others.ravel())
+    pairs = hamming.pairs_across(left, right, RADIUS, progress)
+    left_order = np.argsort(of_left, kind="stable")
+    right_order = np.argsort(of_right, kind="stable")
+    left_start = np.searchsorted(of_left[left_order], np.arange(len(left) + 1))
+    right_start = np.searchsorted(of_right[right_order], np.arange(len(right) + 1))
+    i, j = hamming.products(left_start[pairs.a], left_start[pairs.a + 1], right_start[pairs.b],
+                            right_start[pairs.b + 1], FEW)  # fmt: skip
+    a, cell = left_order[i], right_order[j]
+    b, way = cell // len(ways), np.asarray(ways, dtype=np.int64)[cell % len(ways)]
+    thinned = np.bincount(of_left)[of_left[a]] * np.bincount(of_right)[of_right[cell]] > FEW * FEW
+    distance = np.bitwise_count(base[a] ^ others.ravel()[cell])
+    return Nominated(a, b, distance, way, thinned, pairs.complete)
+
+
+def _ties(start: Rows) -> tuple[Rows, Rows]:
+    """Pairs of places within each run start[i] … start[i + 1], a few per place.
+
+    Runs of at most FEW: every pair. Longer ones: the first with each, and each with the FEW
+    after it, so that n identical pictures make about n × FEW pairs and not n² / 2.
+    """
+    size = np.diff(start)
+    end = np.repeat(start[1:], size)
+    first = np.repeat(start[:-1], size)
+    place = np.arange(len(end))
+    count = np.minimum(end - place - 1, FEW)
+    a = np.repeat(place, count)
+    b = a + 1 + np.arange(len(a)) - np.repeat(np.cumsum(count) - count, count)
+    far = place - first > FEW
+    return np.concatenate([a, first[far]]), np.concatenate([b, place[far]])
+
+
+def _confirmed(
+    a: Rows, b: Rows, way: Rows, squares: Squares, progress: Progress
+) -> npt.NDArray[np.float32]:
+    """(k,) similarity of each pair of places on the pixels of the thumbnails."""
+    result = np.zeros(len(a), np.float32)
+    for at in range(0, len(a), SLICE):
+        part = slice(at, at + SLICE)
+        places, where = np.unique(np.concatenate([a[part], b[part]]), return_inverse=True)
+        k = len(a[part])
+        progress("comparing pictures", at, len(a))
+        result[part] = compared(squares.again(places), where[:k], where[k:], way[part], progress)
+    return result
+
+
+def compared(
+    squares: npt.NDArray[np.uint8], a: Rows, b: Rows, way: Rows, progress: Progress
+) -> npt.NDArray[np.float32]:
+    """(k,) similarity of the pairs (squares[a], squares[b]), each laid over as WAYS[way] says."""
+    result = np.zeros(len(a), np.float32)
+    batches = list(_batches(way))
+    with ThreadPoolExecutor(THREADS) as threads:
+        done = 0
+        found = threads.map(lambda batch: _compared(squares, a, b, way, batch), batches)
+        for batch, values in zip(batches, found, strict=True):
+            progress("comparing pictures", done, len(a))
+            result[batch] = values
+            done += len(batch)
+    return result
+
+
+def _batches(way: npt.NDArray[np.int64]) -> Iterator[Rows]:
+    """Indices of pairs nominated the same way, a batch at a time."""
+    for kind in np.unique(way):
+        members = np.flatnonzero(way == kind)
+        for i in range(0, len(members), BATCH):
+            yield members[i : i + BATCH]
+
+
+def _compared(
+    squares: npt.NDArray[np.uint8], a: Rows, b: Rows, way: Rows, batch: Rows
+) -> npt.NDArray[np.float32]:
+    how = WAYS[int(way[batch[0]])]
+    still = squares[a[batch]].astype(np.float32)
+    moving = turned_pictures(squares[b[batch]].astype(np.float32), how.turn)
+    return likeness(still, moving, how.still, how.moving)
+
+
+NEAR = Measure("near_pairs", 2, ("content_hash", "error"), measure_near)

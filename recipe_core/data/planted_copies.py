@@ -1,0 +1,259 @@
+"""Which edits of your own pictures would be recognised as copies, and at which thresholds?
+
+A sample of the data set is edited in eight ways, from the thumbnails, and each edited copy is put
+to the same test as any pair: nominated by hash, compared on pixels. That gives recall. What the
+same thresholds report among the unedited pictures is an upper bound of false alarms, because some
+of it are real copies: so it gives a lower bound of precision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import simplejpeg
+from PIL import Image, ImageDraw, ImageOps
+
+from recipe_core.data.intervals import wilson
+from recipe_core.data.near_pairs import FLAT, FLOOR, NEAR, RADIUS, WAYS, Keys, compared, keys_of
+from recipe_core.data.pixel_copies import firsts
+from recipe_core.images.likeness import SIDE, TURNS, WHOLE, detail, squashed
+from recipe_core.images.thumbnails import QUALITY
+from recipe_core.kernel.check import Measure
+from recipe_core.kernel.evidence import Evidence, Files
+from recipe_core.kernel.nouns import Chart
+from recipe_core.kernel.progress import Progress, silent
+
+Floats = npt.NDArray[np.float64]
+Edit = Callable[[Image.Image, np.random.Generator], Image.Image]
+
+SAMPLED = 80  # pictures: a recall of 1 is then at least 0.95 an edit, 0.99 over all (95 %)
+SEED = 0
+THREADS = 2
+STEPS = np.round(np.linspace(FLOOR, 1, 21), 3)
+"""Similarities at which the curve is drawn."""
+
+PLANTED_FIELDS = pa.schema(
+    [
+        ("edit", pa.string()),
+        ("row", pa.int64()),
+        ("distance", pa.uint8()),
+        ("similarity", pa.float32()),
+        ("turn", pa.string()),
+    ]
+)
+"""One row per planted copy.
+
+row         the sample that was edited
+distance    bits between the hashes that nominate the pair best, 0 … 64
+similarity  as in near_pairs; 0 where the distance exceeds the widest radius
+turn        as in near_pairs
+"""
+
+
+def _jpeg(picture: Image.Image, quality: int) -> bytes:
+    pixels = np.ascontiguousarray(np.asarray(picture)[:, :, None])
+    return bytes(simplejpeg.encode_jpeg(pixels, quality, "GRAY"))
+
+
+def _recompressed(p: Image.Image, _: np.random.Generator) -> Image.Image:
+    return Image.fromarray(simplejpeg.decode_jpeg(_jpeg(p, 30), colorspace="GRAY")[:, :, 0])
+
+
+def _halved(p: Image.Image, _: np.random.Generator) -> Image.Image:
+    return p.resize((max(p.width // 2, 1), max(p.height // 2, 1)), Image.Resampling.BILINEAR)
+
+
+def _cropped(p: Image.Image, rng: np.random.Generator) -> Image.Image:
+    w, h = max(round(p.width * 0.95), 1), max(round(p.height * 0.95), 1)
+    x, y = int(rng.integers(p.width - w + 1)), int(rng.integers(p.height - h + 1))
+    return p.crop((x, y, x + w, y + h))
+
+
+def _captioned(p: Image.Image, _: np.random.Generator) -> Image.Image:
+    edited = p.copy()
+    ImageDraw.Draw(edited).rectangle((0, int(p.height * 0.9), *p.size), fill=0)
+    return edited
+
+
+EDITS: Mapping[str, Edit] = {
+    "recompressed": _recompressed,
+    "thumbnail at half size": _halved,  # harder than half of a picture larger than that
+    "cropped to 95 %": _cropped,
+    "brighter by 30 %": lambda p, _: p.point([min(round(1.3 * v), 255) for v in range(256)]),
+    "grey": lambda p, _: p,  # likeness is judged on luma, which this edit leaves as it is
+    "captioned": _captioned,
+    "tilted 2 degrees": lambda p, rng: p.rotate(
+        float(rng.choice([-2.0, 2.0])), Image.Resampling.BILINEAR
+    ),
+    "mirrored": lambda p, _: ImageOps.mirror(p),
+}
+
+
+def measure_planted(evidence: Evidence, files: Files, progress: Progress) -> pa.Table:
+    """PLANTED_FIELDS, len(EDITS) rows for each of at most SAMPLED pictures with something to see.
+
+    Deterministic: the sample, spread over the data set, and the edits come from SEED.
+    """
+    rows = spread(firsts(evidence), SAMPLED)
+    progress("planting copies", 0, len(rows))
+    with ThreadPoolExecutor(THREADS) as threads:
+        made = list(threads.map(lambda row: _edited(files.thumbnail(int(row)), int(row)), rows))
+    there = np.array([m is not None for m in made], np.bool_)
+    squares = np.array([m for m in made if m is not None], np.uint8)
+    if not len(squares):
+        return PLANTED_FIELDS.empty_table()
+    seen = detail(squares[:, 0].astype(np.float32)) >= FLAT
+    return _table(rows[there][seen], squares[seen])
+
+
+def spread(rows: npt.NDArray[np.int64], k: int) -> npt.NDArray[np.int64]:
+    """At most k of the rows, one drawn from each of k equal stretches; the same each time."""
+    if len(rows) <= k:
+        return rows
+    place = (np.arange(k) + np.random.default_rng(SEED).random(k)) * (len(rows) / k)
+    return rows[place.astype(np.int64)]
+
+
+def _edited(thumbnail: bytes | None, row: int) -> list[npt.NDArray[np.uint8]] | None:
+    """The squashed picture and after it its edits in their order; None without a picture."""
+    if not thumbnail:
+        return None
+    try:
+        grey = simplejpeg.decode_jpeg(thumbnail, colorspace="GRAY")[:, :, 0]
+        picture, rng = Image.fromarray(grey), np.random.default_rng([SEED, row])
+        copies = [_jpeg(edit(picture, rng), QUALITY) for edit in EDITS.values()]
+        return [squashed(jpeg) for jpeg in (thumbnail, *copies)]
+    except ValueError:
+        return None
+
+
+def _table(rows: npt.NDArray[np.int64], squares: npt.NDArray[np.uint8]) -> pa.Table:
+    """From (n, 1 + edits, 64, 64) squares, the original first."""
+    n, k = len(rows), len(EDITS)
+    flat = squares.reshape(-1, SIDE, SIDE)
+    keys = keys_of(flat.astype(np.float32))
+    copy = np.flatnonzero(np.arange(len(flat)) % (k + 1))
+    original = copy // (k + 1) * (k + 1)
+    a, b, distance, way = nominated(keys, original, copy)
+    near = distance <= RADIUS
+    similarity = np.zeros(len(copy), np.float32)
+    similarity[near] = compared(flat, a[near], b[near], way[near], silent)
+    turn = [TURNS[WAYS[w].turn] for w in way]
+    columns = [list(EDITS) * n, np.repeat(rows, k), distance, similarity, turn]
+    return pa.table(
+        [pa.array(c, f.type) for c, f in zip(columns, PLANTED_FIELDS, strict=True)],
+        schema=PLANTED_FIELDS,
+    )
+
+
+def nominated(
+    keys: Keys, one: npt.NDArray[np.int64], other: npt.NDArray[np.int64]
+) -> tuple[npt.NDArray[np.int64], ...]:
+    """(a, b, distance, way) of given pairs of pictures, as the search over all pairs finds them."""
+    found = [(np.bitwise_count(keys.base[one] ^ keys.base[other]), 0, one, other)]
+    for i, w in enumerate(WAYS[1:]):
+        moving = keys.others[:, i]
+        for a, b in ((one, other), (other, one)):
+            still = keys.base if w.still == WHOLE else moving
+            found.append((np.bitwise_count(still[a] ^ moving[b]), i + 1, a, b))
+    distances = np.stack([f[0] for f in found])
+    best, each = distances.argmin(axis=0), np.arange(len(one))  # the first: the plainest way
+    a, b = np.stack([f[2] for f in found]), np.stack([f[3] for f in found])
+    way = np.array([f[1] for f in found])[best]
+    return a[best, each], b[best, each], distances[best, each].astype(np.int64), way
+
+
+PLANTED = Measure("planted_copies", 1, ("content_hash", "error"), measure_planted)
+
+
+# ---------------------------------------------------------------- for judges
+
+
+def recall_by_radius(planted: pa.Table, similarity: float, turned: bool) -> dict[str, Floats]:
+    """edit -> (RADIUS + 1,) share of its planted copies that are found at radius 0, 1 …"""
+    edit = planted["edit"].to_numpy()
+    distance = planted["distance"].to_numpy()
+    alike = _alike(planted, similarity, turned)
+    radii = np.arange(RADIUS + 1)[:, None]
+    return {
+        name: (alike & (distance <= radii))[:, edit == name].mean(axis=1)
+        for name in EDITS if (edit == name).any()
+    }  # fmt: skip
+
+
+def _alike(planted: pa.Table, similarity: float, turned: bool) -> npt.NDArray[np.bool_]:
+    alike = planted["similarity"].to_numpy() >= np.float32(similarity)
+    return np.asarray(alike if turned else alike & (planted["turn"].to_numpy() == ""))
+
+
+def smallest_radius(recall: Mapping[str, Floats], max_loss: float) -> int:
+    """The smallest radius at which no edit's recall is more than `max_loss` below the widest one's.
+
+    RADIUS where nothing was planted.
+    """
+    for radius in range(RADIUS):
+        lost = [r[-1] - r[radius] for r in recall.values()]
+        if lost and max(lost) <= max_loss + 1e-9:
+            return radius
+    return RADIUS
+
+
+def found_and_reported(
+    evidence: Evidence, radius: int, similarity: float, turned: bool
+) -> tuple[int, int, int, int]:
+    """(planted copies found, planted copies, pairs reported among unedited pictures, pictures)."""
+    planted, near = evidence.table(PLANTED.name), evidence.table(NEAR.name)
+    found = _alike(planted, similarity, turned) & (planted["distance"].to_numpy() <= radius)
+    others = _alike(near, similarity, turned) & (near["distance"].to_numpy() <= radius)
+    return int(found.sum()), len(planted), int(others.sum()), len(firsts(evidence))
+
+
+def curve_numbers(
+    evidence: Evidence, radius: int, similarity: float, turned: bool
+) -> dict[str, object]:
+    """Recall with its 95 % interval, and the lower bound of precision, as JSON values.
+
+    `precision_at_least` holds for a data set in which every picture has one edited copy.
+    """
+    found, n, pairs, pictures = found_and_reported(evidence, radius, similarity, turned)
+    if not n:
+        return {"planted_copies": 0}
+    low, high = wilson(found, n)
+    each = recall_by_radius(evidence.table(PLANTED.name), similarity, turned)
+    return {
+        "planted_copies": n, "recall": found / n, "recall_low": low, "recall_high": high,
+        "recall_of_edit": {name: float(r[radius]) for name, r in each.items()},
+        "unplanted_pairs_per_picture": pairs / max(pictures, 1),
+        "precision_at_least": _precision(found / n, pairs, pictures),
+    }  # fmt: skip
+
+
+def _precision(recall: float, pairs: int, pictures: int) -> float:
+    reported = recall * pictures + pairs
+    return recall * pictures / reported if reported else 1.0
+
+
+def curve_charts(
+    evidence: Evidence, radius: int, similarity: float, turned: bool
+) -> tuple[Chart, ...]:
+    """Recall of each edit over the radius; recall and precision over the similarity."""
+    each = recall_by_radius(evidence.table(PLANTED.name), similarity, turned)
+    if not each:
+        return ()
+    steps = [found_and_reported(evidence, radius, float(s), turned) for s in STEPS]
+    recall = [found / n for found, n, _, _ in steps]
+    precision = [_precision(found / n, pairs, m) for found, n, pairs, m in steps]
+    return (
+        Chart("line", "Planted copies found, by radius", "radius (bits)", "share found",
+              list(range(RADIUS + 1)), {name: r.tolist() for name, r in each.items()}),
+        Chart("line", f"Planted copies found, by similarity (radius {radius})", "least similarity",
+              "share", _plain(STEPS), {"recall": recall, "precision, at least": precision}),
+    )  # fmt: skip
+
+
+def _plain(values: npt.NDArray[np.float64]) -> Sequence[float]:
+    return [float(v) for v in values]
