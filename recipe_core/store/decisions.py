@@ -8,7 +8,8 @@ at all, whatever kills the process. SQLite in WAL mode: several processes may wr
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -191,8 +192,7 @@ class Decisions:
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         """A transaction that holds the write lock from its start: what it read stays true."""
-        with _told(self.path), closing(self._connected()) as db:
-            db.execute("BEGIN IMMEDIATE")
+        with _told(self.path), closing(_patiently(self._begun)) as db:
             try:
                 yield db
             except BaseException:
@@ -200,12 +200,14 @@ class Decisions:
                 raise
             db.execute("COMMIT")
 
-    def _connected(self) -> sqlite3.Connection:
+    def _begun(self) -> sqlite3.Connection:
+        """A connection within a transaction that may write."""
         db = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None)
         try:
             db.execute("PRAGMA synchronous = NORMAL")
             if db.execute("PRAGMA user_version").fetchone()[0] == 0:
                 _prepare(db)
+            db.execute("BEGIN IMMEDIATE")
         except BaseException:
             db.close()
             raise
@@ -217,9 +219,25 @@ class Decisions:
         if not self.path.exists():
             yield None
             return
-        with _told(self.path), closing(_opened_to_read(self.path)) as db:
+        with _told(self.path), closing(_patiently(lambda: _opened_to_read(self.path))) as db:
             begun = db.execute("PRAGMA user_version").fetchone()[0] > 0
             yield db if begun else None
+
+
+def _patiently(connect: Callable[[], sqlite3.Connection]) -> sqlite3.Connection:
+    """Tries again while another process holds the file, up to BUSY_SECONDS.
+
+    SQLite's own timeout does not wait where waiting could be for ever: when two processes switch a
+    new file to WAL at once, or one opens it while the last one closes it.
+    """
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            return connect()
+        except sqlite3.OperationalError as e:
+            if ("locked" not in str(e) and "busy" not in str(e)) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
 
 
 def _prepare(db: sqlite3.Connection) -> None:
