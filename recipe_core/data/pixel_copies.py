@@ -78,7 +78,10 @@ def _suspects(evidence: Evidence, progress: Progress) -> Rows:
 
 def firsts(evidence: Evidence) -> Rows:
     """The first sample of every content hash, in row order."""
-    content = content_codes(evidence)
+    return evidence.once("firsts", "", lambda: _firsts(content_codes(evidence)))
+
+
+def _firsts(content: Codes) -> Rows:
     values, first = np.unique(content, return_index=True)
     return np.asarray(np.sort(first[values >= 0]), dtype=np.int64)
 

@@ -67,11 +67,11 @@ class Evidence:
 
     def numbers(self, name: str) -> npt.NDArray[np.float64]:
         """(n,) float64 of a numeric or boolean column, NaN where it is null."""
-        return self._once("numbers", name, lambda: _numbers(self.column(name)))
+        return self.once("numbers", name, lambda: _numbers(self.column(name)))
 
     def flags(self, name: str) -> npt.NDArray[np.bool_]:
         """(n,) bool of a boolean column, False where it is null."""
-        return self._once(
+        return self.once(
             "flags", name, lambda: pc.fill_null(self.column(name), False).to_numpy().astype(bool)
         )
 
@@ -81,11 +81,11 @@ class Evidence:
         Labels come in the order of `dataset.class_names`, splits in that of `dataset.splits`,
         anything else sorted; texts that no row has are left out, except class names and splits.
         """
-        return self._once("codes", name, lambda: self._codes(name))
+        return self.once("codes", name, lambda: self._codes(name))
 
     def texts(self, name: str) -> npt.NDArray[np.object_]:
         """(n,) object array of str, '' where it is null."""
-        return self._once("texts", name, lambda: _texts(self.column(name)))
+        return self.once("texts", name, lambda: _texts(self.column(name)))
 
     def _codes(self, name: str) -> tuple[npt.NDArray[np.int32], tuple[str, ...]]:
         encoded = self.column(name).combine_chunks()
@@ -106,7 +106,8 @@ class Evidence:
         raw = pc.fill_null(encoded.indices, len(found)).to_numpy(zero_copy_only=False)
         return lookup[raw], tuple(names)
 
-    def _once(self, kind: str, name: str, make: Callable[[], T]) -> T:
+    def once(self, kind: str, name: str, make: Callable[[], T]) -> T:
+        """`make()`, worked out once for this evidence and kept with it."""
         if (kind, name) not in self._cache:
             self._cache[kind, name] = make()
         kept: T = self._cache[kind, name]
