@@ -47,9 +47,9 @@ def main() -> None:
 
 @st.fragment
 def _grid(key: str, total: int, size: int) -> None:
-    row = gallery(key, total, size=size, height="calc(100vh - 220px)")
-    if row is not None:
-        sample_dialog(row)
+    acted = gallery(key, total, size=size, height="calc(100vh - 220px)")
+    if acted.inspect is not None:
+        sample_dialog(acted.inspect)
 
 
 def _choice() -> Choice:
