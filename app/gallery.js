@@ -200,9 +200,9 @@ class Grid {
     this.dropWindows(() => true);
     for (const line of this.lines) for (const cell of line.cells) this.blank(cell);
     this.view = data.view; this.question = data.question; this.total = data.total;
-    const before = first ? this.recalled() : same ? { place: this.place, top: this.sections ? this.top : 0 } : {};
+    const before = first ? this.recalled() : same ? { place: this.place } : {};
     this.place = clamp(before.place || 0, 0, Math.max(0, data.total - 1));
-    this.wanted = before.top || 0;
+    this.wanted = { top: same && this.sections ? this.top : 0, topmost: before.topmost || null };
     this.anchor = null;
     this.ranges = before.ranges || [];
     this.sayChosen();
@@ -214,7 +214,8 @@ class Grid {
   }
 
   remember() {
-    const kept = { place: this.place, top: this.sections ? this.top : 0,
+    // not the height itself: the cells may have another size by then
+    const kept = { place: this.place, topmost: this.topmost,
                    ranges: this.ranges.length <= REMEMBERED_RANGES ? this.ranges : [] };
     try { sessionStorage.setItem("recipe.gallery:" + this.view, JSON.stringify(kept)); } catch { /* storage is full or shut */ }
   }
@@ -225,9 +226,9 @@ class Grid {
     const columns = Math.max(1, Math.floor(width / this.size)), cellWidth = width / columns;
     const lineHeight = cellWidth + (this.size >= 96 ? CAPTION : 0);
     const shape = [this.view, columns, lineHeight, JSON.stringify(this.groups)].join();
-    if (shape !== this.shape || this.wanted != null) {
+    if (shape !== this.shape || this.wanted) {
       // after a change of size the sample at the top stays at the top
-      const topmost = this.sections && this.wanted == null && this.top > 0 ? this.sections.placeAt(this.top, 0) : null;
+      const topmost = this.wanted ? this.wanted.topmost : this.topmost || null, { top } = this.wanted || this;
       this.shape = shape; this.columns = columns; this.cellWidth = cellWidth; this.lineHeight = lineHeight;
       this.sections = new Sections(this.groups, this.total, columns, lineHeight);
       this.height = this.sections.height;
@@ -237,7 +238,7 @@ class Grid {
       this.el.setAttribute("aria-rowcount", this.sections.nLines);
       this.el.setAttribute("aria-colcount", columns);
       for (const line of this.lines) this.free(line);
-      this.top = topmost == null ? this.wanted ?? this.top : this.sections.topOf(Math.min(topmost, this.total - 1)) - this.sections.heading;
+      this.top = topmost === null ? top : this.sections.topOf(Math.min(topmost, this.total - 1)) - this.sections.heading;
       this.wanted = null;
     } else if (again) this.lastTop = null;
     this.draw();
@@ -277,6 +278,7 @@ class Grid {
   draw() {
     if (!this.sections) return;
     const top = this.top, margin = this.lineHeight;
+    this.topmost = top > 0 ? this.sections.placeAt(top, 0) : 0;
     const shown = [...this.sections.between(top - margin, top + this.el.clientHeight + margin)];
     this.placeLines(shown, top);
     this.stick(top);

@@ -116,6 +116,8 @@ def _nothing() -> None:
 
 def headings(groups: Sequence[Group], total: int) -> list[tuple[str, int]]:
     """The groups as they are sent: at most MOST_GROUPS, and whatever is left over at the end."""
+    if not groups:
+        return []
     shown = [(str(title), int(n)) for title, n in groups[:MOST_GROUPS] if n > 0]
     left = total - sum(n for _, n in shown)
     if left < 0:

@@ -89,30 +89,25 @@ def _findings(rows: npt.NDArray[np.int64]) -> list[list[str]]:
 
 @lru_cache(maxsize=2)
 def _named(_workspace: str, _state: str) -> tuple[tuple[str, ...], npt.NDArray[np.uint64]]:
-    """Check ids, and (n,) one bit for each that names the sample.
-
-    A score of 1 is the copy that is to stay: the finding shows it, and does not hold it against it.
-    """
+    """Check ids, and (n,) one bit for each that names the sample, as the filter counts them."""
     found = opened.findings()
     bits = np.zeros(len(opened.evidence()), np.uint64)
     for i, finding in enumerate(found.values()):
-        bits[finding.subjects.rows[finding.subjects.scores < 1]] |= np.uint64(1 << i)
+        bits[finding.subjects.rows] |= np.uint64(1 << i)
     return tuple(found), bits
 
 
 def _decisions(rows: npt.NDArray[np.int64]) -> list[dict[str, Any]]:
-    place, table = _decided(str(opened.workspace()), state())
-    if not place:
-        return [{} for _ in rows]
-    ids = opened.evidence().samples["sample_id"].take(pa.array(rows)).to_pylist()
-    return [_decision(table.slice(place[i], 1).to_pylist()[0]) if i in place else {} for i in ids]
+    place, table = _decided(str(opened.workspace()), opened.state(), state())
+    at = [place.get(row) for row in rows.tolist()] if place else [None] * len(rows)
+    return [{} if i is None else _decision(table.slice(i, 1).to_pylist()[0]) for i in at]
 
 
 @lru_cache(maxsize=2)
-def _decided(_workspace: str, _state: str) -> tuple[dict[str, int], pa.Table]:
-    """Where the samples with a decision stand in the table of decisions."""
-    table = recipe.decisions(opened.workspace()).current()
-    return {s: i for i, s in enumerate(table["sample_id"].to_pylist())}, table
+def _decided(_workspace: str, _results: str, _state: str) -> tuple[dict[int, int], pa.Table]:
+    """Where the rows with a decision stand in the table of decisions."""
+    table = recipe.decided(opened.workspace())
+    return {r: i for i, r in enumerate(table["row"].to_pylist()) if r is not None}, table
 
 
 def _decision(row: dict[str, Any]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from starlette.applications import Starlette
 from app import marks, opened, routes, views
 from app.main import guards, names_of, trusted_hosts
 from recipe_core import recipe
+from recipe_core.data.browse import Filter
 from recipe_core.store.workspace import Workspace
 from tests.app.asking import Answer, ask
 from tests.app.making import BROKEN_FILE, HOSTILE_FILE, N_SAMPLES
@@ -103,12 +104,13 @@ def test_a_browser_that_has_the_pictures_asks_without_them(client: Browser) -> N
     assert lean == full and any(pictures) and not any(none)
 
 
-def test_findings_are_named_but_not_on_the_copy_to_keep(client: Browser) -> None:
+def test_findings_are_named_as_the_filter_counts_them(client: Browser) -> None:
     samples = window_of(client, np.arange(N_SAMPLES))
     for check, finding in opened.findings().items():
-        subjects = finding.subjects
-        named = set(subjects.rows[subjects.scores < 1].tolist())
+        named = set(finding.subjects.rows.tolist())
         assert {s["row"] for s in samples if check in s.get("findings", ())} == named
+        counted = recipe.browser(opened.workspace()).rows(Filter().with_values("finding", [check]))
+        assert set(counted.tolist()) == named
     assert any("corruption" in s.get("findings", ()) for s in samples)
 
 
