@@ -522,6 +522,7 @@ class Grid {
     if (!hit) return;
     const before = this.place;
     this.place = hit.at;
+    this.el.focus({ preventScroll: true });
     if (event.shiftKey) this.selectTo(hit.at, this.anchor ?? before);
     else if (event.ctrlKey || event.metaKey || event.composedPath()[0] === hit.check) this.toggle(hit.at);
     else { this.anchor = null; this.paintAll(); this.inspect(); }
