@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from recipe_core import recipe
 from recipe_core.data.browse import Browser, Filter
 from recipe_core.data.comparing import Difference
 from recipe_core.kernel.errors import RecipeError
+from recipe_core.reporting.palette import LIGHT
 from recipe_core.reporting.wording import counted, escaped, shortened
 
 REST = "\0the rest"
@@ -21,6 +23,8 @@ EVERYTHING = "\0all samples"
 SHOWN = 25
 BINS = 30
 WIDTH, HEIGHT = 120, 26
+FIRST, SECOND = LIGHT.series[4], LIGHT.series[5]
+"""Colours that are seen on light and on dark ground."""
 
 
 def differences(place: Browser, filter: Filter) -> None:
@@ -60,7 +64,8 @@ def _list(
     words.html(
         f'<p class="r-faint">First: {escaped(shortened(spoken_filter(filter), 160))} '
         f"({counted(place.count(filter), 'sample')}). The bar is the effect, −1 to 1, with its "
-        "95 % interval: for numbers Cliff’s delta, for a value the difference of its shares. "
+        "95 % interval: for numbers Cliff’s delta, for a value the difference of its shares; the curves are the "
+        "first set filled, the other as a line. "
         f"{counted(len(clear), 'difference')} of {len(found):,} have an interval without 0; with "
         "so many looked at, expect a few by chance.</p>"
     )
@@ -120,11 +125,14 @@ def curves(first: Any, second: Any) -> str:
     if len(first) < 2:
         return ""
     outlines = [_outline(np.asarray(c, float)) for c in (first, second)]
-    return (
-        f'<svg class="r-curves" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" '
-        f'aria-hidden="true"><polygon points="{outlines[0]}" class="first"></polygon>'
-        f'<polygon points="{outlines[1]}" class="second"></polygon></svg>'
+    # as a picture: Streamlit takes SVG out of markup
+    svg = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}">'
+        f'<polygon points="{outlines[0]}" fill="{FIRST}" fill-opacity=".6"/>'
+        f'<polygon points="{outlines[1]}" fill="none" stroke="{SECOND}" stroke-width="1.2"/></svg>'
     )
+    coded = base64.b64encode(svg.encode()).decode()
+    return f'<img alt="" width="{WIDTH}" height="{HEIGHT}" src="data:image/svg+xml;base64,{coded}">'
 
 
 def _outline(counts: Any) -> str:
