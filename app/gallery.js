@@ -6,6 +6,8 @@ const KEPT_AROUND = 6;       // windows kept on each side of the visible ones
 const CAPTION = 40;
 const HEADING = 34;
 const CHIPS = 3;
+const MEMORY = "recipe.gallery";
+const REMEMBERED_VIEWS = 20;
 const REMEMBERED_RANGES = 5000;
 const RESEND_MS = 5000;
 const SVG = "http://www.w3.org/2000/svg";
@@ -27,6 +29,10 @@ const address = path => new URL(path, document.baseURI).href;
 const baseName = path => path.slice(path.lastIndexOf("/") + 1) || path;
 const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
 const number = value => value.toLocaleString("en");
+
+function remembered() {
+  try { return JSON.parse(sessionStorage.getItem(MEMORY)) || []; } catch { return []; }
+}
 
 function element(tag, className, parent, text = "") {
   const made = document.createElement(tag);
@@ -210,14 +216,15 @@ class Grid {
 
   // What the person did here survives another page and a reload: it is kept in this tab alone.
   recalled() {
-    try { return JSON.parse(sessionStorage.getItem("recipe.gallery:" + this.view)) || {}; } catch { return {}; }
+    return remembered().find(([view]) => view === this.view)?.[1] || {};
   }
 
   remember() {
     // not the height itself: the cells may have another size by then
     const kept = { place: this.place, topmost: this.topmost,
                    ranges: this.ranges.length <= REMEMBERED_RANGES ? this.ranges : [] };
-    try { sessionStorage.setItem("recipe.gallery:" + this.view, JSON.stringify(kept)); } catch { /* storage is full or shut */ }
+    const others = remembered().filter(([view]) => view !== this.view).slice(0, REMEMBERED_VIEWS - 1);
+    try { sessionStorage.setItem(MEMORY, JSON.stringify([[this.view, kept], ...others])); } catch { /* storage is full or shut */ }
   }
 
   layout(again = false) {
