@@ -576,7 +576,22 @@ class Grid {
 
   inspect() {
     const sample = this.sampleAt(this.place);
-    if (sample) this.trigger("inspect", { row: sample.row, place: this.place });
+    if (!sample) return;
+    this.trigger("inspect", { row: sample.row, place: this.place });
+    this.awaitReturn();
+  }
+
+  // A dialog gives the focus back to what had it, but not into a component's shadow: we take it.
+  awaitReturn() {
+    clearInterval(this.watching);
+    let seen = false, waits = 0;
+    this.watching = setInterval(() => {
+      const open = document.querySelector("[role=dialog]") !== null;
+      seen ||= open;
+      if (open || (!seen && ++waits < 60)) return;
+      clearInterval(this.watching);
+      if (seen && (document.activeElement ?? document.body) === document.body) this.el.focus({ preventScroll: true });
+    }, 150);
   }
 
   command(name) {
@@ -686,6 +701,7 @@ class Grid {
     this.dropWindows(() => true);
     this.sizes.disconnect();
     for (const timer of [this.timer, this.ahead, this.again, this.telling, this.resend, this.keeping]) clearTimeout(timer);
+    clearInterval(this.watching);
     cancelAnimationFrame(this.frame);
     this.bar.remove();
     this.el.remove();

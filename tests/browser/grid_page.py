@@ -52,9 +52,17 @@ def told(key: str, total: int, groups: list[tuple[str, int]]) -> None:
         st.rerun()
     said = {"inspect": acted.inspect, "place": acted.place, "n": len(acted.selection),
             "all": acted.selection.all, "done": done}  # fmt: skip
+    if acted.inspect is not None and asked.get("dialog"):
+        opened_sample(acted.inspect)
     if len(acted.selection) < 100:
         said["rows"] = acted.selection.rows().tolist()
     st.code(json.dumps(said), language=None)
+
+
+@st.dialog("Sample")
+def opened_sample(row: int) -> None:
+    """What stands in for the details of a sample."""
+    st.text(f"row {row}")
 
 
 def obey(acted: Acted) -> None:

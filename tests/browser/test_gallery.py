@@ -235,6 +235,18 @@ def test_selection_and_place_survive_another_page_and_a_reload(grid_site: str, p
     assert current(page) == f"cell-{N_SAMPLES - 1}" and topmost(page) > 1
 
 
+def test_the_keyboard_goes_on_after_a_dialog_was_closed(grid_site: str, page: Any) -> None:
+    grid = opened_grid(page, f"{grid_site}/?dialog=1")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog")).to_contain_text("row 1")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(grid).to_be_focused()
+    page.keyboard.press("ArrowRight")
+    assert current(page) == "cell-2"
+
+
 def test_groups_have_headings_and_are_walked_across(grid_site: str, page: Any) -> None:
     grid = opened_grid(page, f"{grid_site}/?groups=1")
     expect(grid.get_by_role("rowheader").first).to_have_text("<b>cat<b> & ![x](http:) · 14")
