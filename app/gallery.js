@@ -583,15 +583,21 @@ class Grid {
 
   // A dialog gives the focus back to what had it, but not into a component's shadow: we take it.
   awaitReturn() {
-    clearInterval(this.watching);
-    let seen = false, waits = 0;
-    this.watching = setInterval(() => {
+    this.watching?.disconnect();
+    let seen = false;
+    this.watching = new MutationObserver(() => {
       const open = document.querySelector("[role=dialog]") !== null;
       seen ||= open;
-      if (open || (!seen && ++waits < 60)) return;
-      clearInterval(this.watching);
-      if (seen && (document.activeElement ?? document.body) === document.body) this.el.focus({ preventScroll: true });
-    }, 150);
+      if (!seen || open) return;
+      this.watching.disconnect();
+      this.takeBack(10);
+    });
+    this.watching.observe(document.body, { childList: true, subtree: true });
+  }
+
+  takeBack(tries) {
+    if ((document.activeElement ?? document.body) === document.body) this.el.focus({ preventScroll: true });
+    else if (tries > 0 && !this.root.contains(document.activeElement)) this.taking = setTimeout(() => this.takeBack(tries - 1), 100);
   }
 
   command(name) {
@@ -701,7 +707,8 @@ class Grid {
     this.dropWindows(() => true);
     this.sizes.disconnect();
     for (const timer of [this.timer, this.ahead, this.again, this.telling, this.resend, this.keeping]) clearTimeout(timer);
-    clearInterval(this.watching);
+    this.watching?.disconnect();
+    clearTimeout(this.taking);
     cancelAnimationFrame(this.frame);
     this.bar.remove();
     this.el.remove();
