@@ -64,8 +64,8 @@ def _list(
     words.html(
         f'<p class="r-faint">First: {escaped(shortened(spoken_filter(filter), 160))} '
         f"({counted(place.count(filter), 'sample')}). The bar is the effect, −1 to 1, with its "
-        "95 % interval: for numbers Cliff’s delta, for a value the difference of its shares; the curves are the "
-        "first set filled, the other as a line. "
+        "95 % interval: for numbers Cliff’s delta, for a value the difference of its shares. "
+        "In the curves the first set is filled, the other a line. "
         f"{counted(len(clear), 'difference')} of {len(found):,} have an interval without 0; with "
         "so many looked at, expect a few by chance.</p>"
     )

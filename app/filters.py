@@ -171,6 +171,7 @@ def follow_address() -> tuple[str, ...]:
     place = browser()
     found = decoded(params, place.categorical, place.numeric, place.sortable, place.n)
     change(found.filter, found.order)
+    st.session_state["browse-address"] = params  # read once: what is cleared must not come back
     for name in LOOKS:
         if _first(params, name):
             st.session_state[f"browse-{name}"] = _first(params, name)

@@ -3,6 +3,8 @@
 const STEPS = 400;
 const LONG = 10;             // a list with more values than this gets a search field
 const panels = new WeakMap();
+// The name space of SVG, as the browser itself has it.
+const SVG = Object.assign(document.createElement("div"), { innerHTML: "<svg></svg>" }).firstChild.namespaceURI;
 
 function element(tag, className, parent, text) {
   const made = document.createElement(tag);
@@ -175,13 +177,12 @@ class Panel {
 
   // Bars of all samples behind, those of the filtered ones before them, each to its own scale.
   bars(parent, range) {
-    const space = "http://www.w3.org/2000/svg";
-    const svg = document.createElementNS(space, "svg");
+    const svg = document.createElementNS(SVG, "svg");
     svg.setAttribute("viewBox", `0 0 ${range.all.length} 40`);
     svg.setAttribute("preserveAspectRatio", "none");
     svg.setAttribute("aria-hidden", "true");
     const rect = (className, x, width, height) => {
-      const made = document.createElementNS(space, "rect");
+      const made = document.createElementNS(SVG, "rect");
       made.setAttribute("class", className);
       made.setAttribute("x", x); made.setAttribute("width", width);
       made.setAttribute("y", 40 - height); made.setAttribute("height", height);

@@ -2,6 +2,8 @@
 // Names from the data set reach textContent and attributes only, never markup.
 const NEAREST = 0.02, FARTHEST = 64;
 const STEP = 60;
+// The name space of SVG, as the browser itself has it.
+const SVG = Object.assign(document.createElement("div"), { innerHTML: "<svg></svg>" }).firstChild.namespaceURI;
 const drawn = new WeakMap();
 const address = path => new URL(path, document.baseURI).href;
 
@@ -68,8 +70,7 @@ class Viewer {
 
   boxesOf(pane, boxes) {
     if (!boxes.length) return;
-    const space = "http://www.w3.org/2000/svg";
-    const svg = document.createElementNS(space, "svg");
+    const svg = document.createElementNS(SVG, "svg");
     svg.setAttribute("viewBox", "0 0 1 1");
     svg.setAttribute("preserveAspectRatio", "none");
     svg.setAttribute("aria-hidden", "true");
@@ -77,7 +78,7 @@ class Viewer {
     pane.svg = svg;
     for (const [x0, y0, x1, y1, label] of boxes) {
       for (const kind of ["edge", "line"]) {
-        const rect = document.createElementNS(space, "rect");
+        const rect = document.createElementNS(SVG, "rect");
         rect.setAttribute("class", kind);
         rect.setAttribute("x", x0); rect.setAttribute("y", y0);
         rect.setAttribute("width", Math.max(0, x1 - x0)); rect.setAttribute("height", Math.max(0, y1 - y0));

@@ -193,7 +193,8 @@ def _decisions(rows: views.Rows) -> None:
         f"<b>{counted(len(rows), 'sample')} selected</b>" if len(rows)
         else "Select with space, ctrl- or shift-click, all with ctrl+A"
     )  # fmt: skip
-    words.html(f'<span class="r-faint">{chosen}{" · " + escaped(said) if said else ""}</span>')
+    after = f" · {escaped(said)}" if said else ""
+    words.html(f'<span class="r-faint" style="font-size:.9rem">{chosen}{after}</span>')
     decisions_bar.bar(rows, key="grid")
 
 

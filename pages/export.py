@@ -89,7 +89,7 @@ def classes(table: pa.Table) -> str:
     for row in rows:
         by_class.setdefault(row["label"], {})[row["split"]] = row
     ordered = sorted(by_class, key=lambda c: (not _changed(by_class[c]), c or ""))
-    head = "".join(f"<th>{escaped(s or 'no split')}</th>" for s in splits)
+    head = "".join(f"<td>{escaped(s or 'no split')}</td>" for s in splits)
     lines = "".join(_class_line(c, splits, by_class[c]) for c in ordered[:MOST_CLASSES])
     more = len(ordered) - MOST_CLASSES
     under = f'<p class="r-faint">and {more:,} more classes.</p>' if more > 0 else ""

@@ -378,9 +378,15 @@ class Browser:
             return self._vectors.numbers(column)[rows]
         return _texts(self._category(column), rows)
 
-    def compare(self, first: Filter, second: Filter) -> list[comparing.Difference]:
-        """What is different about the first? Every column, the largest effect first."""
-        a, b = self.rows(first), self.rows(second)
+    def compare(
+        self, first: Filter, second: Filter | None = None
+    ) -> list[comparing.Difference]:
+        """What is different about the first? Every column, the largest effect first.
+
+        second  what it is compared with; None: all samples that are not in the first
+        """
+        a = self.rows(first)
+        b = np.flatnonzero(~self._mask(first)) if second is None else self.rows(second)
         numbers = ((c, self._vectors.numbers(c)) for c in self.numeric)
         categories = ((c, self._category(c)) for c in self.categorical)
         return comparing.differences(numbers, categories, a, b)
