@@ -378,9 +378,7 @@ class Browser:
             return self._vectors.numbers(column)[rows]
         return _texts(self._category(column), rows)
 
-    def compare(
-        self, first: Filter, second: Filter | None = None
-    ) -> list[comparing.Difference]:
+    def compare(self, first: Filter, second: Filter | None = None) -> list[comparing.Difference]:
         """What is different about the first? Every column, the largest effect first.
 
         second  what it is compared with; None: all samples that are not in the first
@@ -463,8 +461,10 @@ def _frequent(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.intp]:
 def _met(first: Category, second: Category, rows: Rows) -> npt.NDArray[np.int64]:
     """(values of first, values of second) int64: how often they meet in these rows."""
     if isinstance(first, Marks):
-        return np.array([second.counts(np.intersect1d(rows, first.of(v)))
-                         for v in first.values], np.int64)  # fmt: skip
+        among = np.zeros(first.n, bool)
+        among[rows] = True
+        marked = (first.of(v) for v in first.values)
+        return np.array([second.counts(m[among[m]]) for m in marked], np.int64)
     if isinstance(second, Marks):
         return _met(second, first, rows).T
     n, m = len(first.values), len(second.values)

@@ -310,8 +310,10 @@ def sortable_bits(values: npt.NDArray[np.float32]) -> npt.NDArray[np.uint32]:
     0 and -0 are the same; NaN come out anywhere.
     """
     bits = (values + np.float32(0)).view(np.uint32)
-    turned = (bits >> np.uint32(31)).astype(bool)
-    return np.where(turned, ~bits, bits | np.uint32(0x80000000))
+    flips = (bits.view(np.int32) >> 31).view(np.uint32)  # all bits of a negative number
+    flips |= np.uint32(0x80000000)
+    bits ^= flips
+    return bits
 
 
 def from_sortable_bits(bits: npt.NDArray[np.uint32]) -> npt.NDArray[np.float32]:
@@ -372,6 +374,8 @@ def _narrow(n_values: int) -> type[np.unsignedinteger[Any]]:
 
 
 def _numbers(column: pa.ChunkedArray) -> Numbers:
+    if pa.types.is_float32(column.type) and not column.null_count and column.num_chunks == 1:
+        return np.asarray(column.chunk(0).to_numpy(), np.float32)  # the table's own memory
     wide = np.asarray(
         pc.fill_null(pc.cast(column, pa.float64(), safe=False), np.nan).to_numpy(), np.float64
     )
