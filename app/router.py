@@ -39,8 +39,12 @@ def main() -> None:
             st.Page(PAGES / "findings.py", title="Data findings", icon=":material/fact_check:",
                     url_path="findings"),
         ],
-        "To hand on": [st.Page(PAGES / "report.py", title="Report", icon=":material/description:",
-                               url_path="report")],
+        "To hand on": [
+            st.Page(PAGES / "report.py", title="Report", icon=":material/description:",
+                    url_path="report"),
+            st.Page(PAGES / "export.py", title="Export", icon=":material/drive_file_move:",
+                    url_path="export"),
+        ],
     })  # fmt: skip
     try:
         _which_data()

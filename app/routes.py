@@ -1,6 +1,6 @@
 """What can a browser fetch beside Streamlit's own pages?
 
-    /api/window/KEY?start=N        names and thumbnails of rows N … N + 127 of a view, in one piece
+    /api/window/KEY?start=N        names, marks and thumbnails of rows N … N + 127 of a view
     /api/thumbnail/TOKEN/ROW       one thumbnail (JPEG)
     /api/original/TOKEN/ROW        the sample's own bytes, where a browser can show them safely
     /api/report/TOKEN              the HTML report, shut off from the app
@@ -15,6 +15,7 @@ import hmac
 import io
 import json
 import struct
+from dataclasses import dataclass
 
 from PIL import Image
 from starlette.concurrency import run_in_threadpool
@@ -22,7 +23,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from app import opened
+from app import marks, opened
 from app.views import VIEWS
 from recipe_core import recipe
 from recipe_core.kernel.errors import RecipeError
@@ -55,13 +56,17 @@ REPORT = {
 async def window(request: Request) -> Response:
     """One binary answer: length of the header (uint32, little-endian), JSON header, the pictures.
 
-    Header: {"rows": [[row, path, label, error], …], "lengths": [bytes of each picture]}, 0 where
-    there is no thumbnail. 410: the view is gone, ask the page for a new one.
+    Header: {"samples": [`marks.described`, …], "lengths": [bytes of each picture]}, 0 where there
+    is no thumbnail. `boxes=1` adds the annotated boxes; `pictures=0` leaves the pictures out, for
+    a browser that has them; `marks` sets answers from before and after a decision apart.
+    410: the view is gone, ask the page for a new one.
     """
-    start = request.query_params.get("start", "0")
+    asked = request.query_params
+    start = asked.get("start", "0")
     if not start.isascii() or not start.isdigit() or len(start) > 12:
         return _refused("start must be a row number", 400)
-    body = await run_in_threadpool(window_body, request.path_params["key"], int(start))
+    wanted = Wanted(boxes=asked.get("boxes") == "1", pictures=asked.get("pictures") != "0")
+    body = await run_in_threadpool(window_body, request.path_params["key"], int(start), wanted)
     if body is None:
         return _refused("this view is gone", 410)
     # identity: JPEG does not shrink, and Streamlit would gzip it
@@ -69,15 +74,25 @@ async def window(request: Request) -> Response:
                     headers={**PICTURE, "Content-Encoding": "identity"})  # fmt: skip
 
 
-def window_body(key: str, start: int) -> bytes | None:
+@dataclass(frozen=True)
+class Wanted:
+    """What a window is to hold beside names and marks."""
+
+    boxes: bool = False
+    pictures: bool = True
+
+
+def window_body(key: str, start: int, wanted: Wanted) -> bytes | None:
     """The bytes of a window, None where there is no such view."""
     view = VIEWS.get(key)
     if view is None:
         return None
     rows = view[start : start + WINDOW]
-    pictures = [recipe.thumbnail(opened.workspace(), int(row)) or b"" for row in rows]
-    described = [[int(r), *n] for r, n in zip(rows, opened.names().take(rows), strict=True)]
-    header = json.dumps({"rows": described, "lengths": [len(p) for p in pictures]}).encode()
+    pictures = marks.pictures(rows) if wanted.pictures else [b""] * len(rows)
+    samples = marks.described(rows)
+    if wanted.boxes:
+        samples = [s | b for s, b in zip(samples, marks.boxed(rows), strict=True)]
+    header = json.dumps({"samples": samples, "lengths": [len(p) for p in pictures]}).encode()
     return b"".join([struct.pack("<I", len(header)), header, *pictures])
 
 

@@ -6,6 +6,7 @@ sessions, and cut into windows; a million rows are 8 MB.
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from app import opened
+from app import marks, opened
 from recipe_core.kernel.nouns import Subjects
 
 Rows = npt.NDArray[np.int64]
@@ -49,20 +50,45 @@ class Views:
 
 
 VIEWS = Views(MOST_BYTES)
+ANSWERS = 4096
+"""Questions whose view's key is remembered: a key is 32 characters."""
+_answers: OrderedDict[str, str] = OrderedDict()
+_answers_lock = threading.Lock()
 
 
 def open_view(parts: tuple[object, ...], rows: Callable[[], Rows]) -> tuple[str, int]:
     """(key, number of rows) of the view that `parts` describe; `rows` is asked only if it is new.
 
-    The results' state is part of the key: after another scan an old key shows nothing wrong,
-    it shows nothing.
+    The key stands for the rows and the results they are of: two questions with one answer share a
+    view, and a decision that moves no row out of the view leaves its key as it was. After another
+    scan an old key shows nothing wrong, it shows nothing.
     """
-    key = opened.key("view", str(opened.workspace()), opened.state(), *parts)
-    kept = VIEWS.get(key)
-    if kept is None:
+    question = opened.key("question", *_place(), marks.state(), *parts)
+    with _answers_lock:
+        key = _answers.get(question)
+    kept = VIEWS.get(key) if key else None
+    if key is None or kept is None:
         kept = rows()
+        key = _key_of(kept)
         VIEWS.put(key, kept)
+        _remember(question, key)
     return key, len(kept)
+
+
+def _place() -> tuple[str, str]:
+    return str(opened.workspace()), opened.state()
+
+
+def _key_of(rows: Rows) -> str:
+    digest = hashlib.blake2b(np.ascontiguousarray(rows, np.int64).data, digest_size=16).hexdigest()
+    return opened.key("view", *_place(), digest)
+
+
+def _remember(question: str, key: str) -> None:
+    with _answers_lock:
+        _answers[question] = key
+        while len(_answers) > ANSWERS:
+            _answers.popitem(last=False)
 
 
 def among(rows: Rows, wanted: Rows, *, worst_first: bool) -> Rows:

@@ -2,101 +2,394 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import streamlit as st
 
-from app import filters, opened, views, words
-from app.gallery import gallery
+from app import comparing, decisions_bar, filters, opened, plots, views, words
+from app.filters import chips, column_name
+from app.gallery import Group, gallery
 from app.nothing import report_or_stop
+from app.panel import panel
 from app.sample import sample_dialog
 from recipe_core import recipe
+from recipe_core.data.browse import Browser, Filter, Order
+from recipe_core.kernel.errors import RecipeError
 from recipe_core.kernel.nouns import Finding
+from recipe_core.reporting.wording import counted, escaped, in_markdown, shortened
 
-ANY = "Any"
-WORST_FIRST = "worst first"
-AS_READ = "as read"
+WORST_FIRST, AS_READ, SHUFFLED, LIKENESS = (
+    "worst first",
+    "as read",
+    "shuffled",
+    "most similar first",
+)
+NOTHING, PLOTS, DIFFERENT = "nothing", "plots", "differences"
+BESIDE = {NOTHING: "Pictures", PLOTS: "+ Plots", DIFFERENT: "+ What is different?"}
+UNGROUPED, BY_FINDING = "", "finding group"
+SIZES = (64, 256, 128, 16)
+MOST_TEXT = 2000
 
 
 @dataclass(frozen=True)
-class Choice:
-    """What the widgets say: which samples, in which order, how large."""
+class Look:
+    """How samples are shown: least width of a picture in pixels, grouping, what stands beside."""
 
-    where: str
-    finding: Finding | None
-    sort: str
-    descending: bool
     size: int
+    group: str
+    beside: str
+    boxes: bool
+
+
+@dataclass(frozen=True)
+class View:
+    """What the grid shows: key and length of the view, headings, the finding it is about."""
+
+    key: str
+    total: int
+    groups: tuple[Group, ...]
+    finding: Finding | None
 
 
 def main() -> None:
     """Filters beside the navigation, samples over the rest of the window."""
     words.title("Browse")
     report_or_stop("The samples")
+    place = filters.browser()
+    unknown = filters.follow_address()
+    filter, order = filters.current()
     with st.sidebar:
-        choice = _choice()
-    key, total = views.open_view(_parts(choice), lambda: rows_of(choice))
-    if choice.finding is not None:
-        words.html(words.headline(choice.finding, words.spoken(choice.finding.check)))
-    if total:
-        _grid(key, total, choice.size)
-    else:
-        words.html('<p class="r-lead">No sample fits all of these filters.</p>')
+        _search(filter)
+    try:
+        place.rows(filter, order)
+    except RecipeError as e:  # a filter from before another scan, or from a link that was edited
+        words.problem(e)
         st.button("Clear the filters", on_click=_clear, icon=":material/filter_alt_off:")
+        return
+    with st.sidebar:
+        panel(place, filter)
+        _expert(filter)
+    look = _toolbar(place, filter, order)
+    filters.write_address({"size": "" if look.size == SIZES[2] else str(look.size),
+                           "group": look.group, "boxes": "true" if look.boxes else "",
+                           "beside": "" if look.beside == NOTHING else look.beside})  # fmt: skip
+    _chips(filter, unknown)
+    _body(place, filter, order, look)
+
+
+def _body(place: Browser, filter: Filter, order: Order, look: Look) -> None:
+    view = open_view(place, filter, order, look.group)
+    if view.finding is not None:
+        words.html(words.headline(view.finding, words.spoken(view.finding.check)))
+    decisions_bar.announce()
+    if look.beside == NOTHING:
+        _samples(view, look, filters.spoken_filter(filter) + repr(order))
+        return
+    with st.container(key="two-sides"):
+        left, right = st.columns([5, 4], gap="medium")
+    with right:
+        draw = {PLOTS: plots.plots, DIFFERENT: comparing.differences}[look.beside]
+        draw(place, filter)
+    with left:
+        _samples(view, look, filters.spoken_filter(filter) + repr(order))
+
+
+# -- which samples ------------------------------------------------------------------------------
+
+
+def open_view(place: Browser, filter: Filter, order: Order, group: str) -> View:
+    """The view of this filter and order; members of a group of `group` stand together."""
+    finding = single_finding(filter)
+    moved = tuple(sorted(finding.thresholds.items())) if finding else ()
+    parts = (filter, order, group, finding.check if finding else "", moved)
+    key, total = views.open_view(parts, lambda: grouped(
+        rows_of(place, filter, order, finding), group, finding))  # fmt: skip
+    rows = views.VIEWS.get(key)
+    headings = sections(rows, group, finding) if rows is not None and group else ()
+    return View(key, total, headings, finding)
+
+
+def single_finding(filter: Filter) -> Finding | None:
+    """The finding that the filter asks for, under this session's thresholds; None for several."""
+    chosen = filter.chosen("finding")
+    return opened.finding(chosen[0]) if len(chosen) == 1 and chosen[0] else None
+
+
+def rows_of(place: Browser, filter: Filter, order: Order, finding: Finding | None) -> views.Rows:
+    """The filtered rows in order; those of one finding, as it is now, worst first."""
+    if finding is None:
+        return place.rows(filter, order)
+    others = place.rows(filter.with_values("finding", ()), order)
+    wanted = views.together_worst_first(finding.subjects)
+    return views.among(others, wanted, worst_first=order == Order())
+
+
+def group_numbers(group: str, finding: Finding | None) -> tuple[np.ndarray, Callable[[int], str]]:
+    """(n,) int64 group of every sample, and what each group is called; -1: in none."""
+    found = opened.evidence()
+    if group == BY_FINDING and finding is not None and finding.subjects.groups is not None:
+        numbers = np.full(len(found), -1, np.int64)
+        numbers[finding.subjects.rows] = finding.subjects.groups
+        return numbers, lambda number: f"Group {number + 1}" if number >= 0 else "In no group"
+    if group not in found.samples.column_names:
+        return np.zeros(len(found), np.int64), lambda _: ""
+    codes, names = found.codes(group)
+    return codes.astype(np.int64), lambda code: filters.value_name(
+        group, names[code] if code >= 0 else None, 80
+    )
+
+
+def grouped(rows: views.Rows, group: str, finding: Finding | None) -> views.Rows:
+    """The rows with the members of each group together, groups in order, those in none last."""
+    if not group:
+        return rows
+    numbers, _ = group_numbers(group, finding)
+    mine = numbers[rows]
+    if group == BY_FINDING:  # in the order in which the view reaches them: the worst group first
+        _, first, place = np.unique(mine, return_index=True, return_inverse=True)
+        mine = first[place]
+    return rows[np.argsort(np.where(numbers[rows] < 0, len(numbers), mine), kind="stable")]
+
+
+def sections(rows: views.Rows, group: str, finding: Finding | None) -> tuple[Group, ...]:
+    """(title, number of samples) of each group along the rows."""
+    if not len(rows):
+        return ()
+    numbers, name = group_numbers(group, finding)
+    mine = numbers[rows]
+    starts = np.concatenate([[0], np.flatnonzero(np.diff(mine)) + 1])
+    lengths = np.diff(np.append(starts, len(mine)))
+    return tuple((name(int(mine[s])), int(n)) for s, n in zip(starts, lengths, strict=True))
+
+
+# -- the grid -----------------------------------------------------------------------------------
 
 
 @st.fragment
-def _grid(key: str, total: int, size: int) -> None:
-    row = gallery(key, total, size=size, height="calc(100vh - 220px)")
-    if row is not None:
-        sample_dialog(row)
+def _samples(view: View, look: Look, question: str) -> None:
+    if "decided" in st.session_state or "decided-problem" in st.session_state:
+        st.rerun()  # counts and facets follow what was decided
+    if not view.total:
+        words.html('<p class="r-lead">No sample fits all of these filters.</p>')
+        st.button("Clear the filters", on_click=_clear, icon=":material/filter_alt_off:")
+        return
+    top = st.container(key="decisions")
+    acted = gallery(view.key, view.total, size=look.size, height="max(340px, calc(100vh - 330px))",
+                    question=question, boxes=look.boxes, groups=view.groups)  # fmt: skip
+    with top:
+        _decisions(acted.selection.rows())
+    if acted.command:
+        decisions_bar.command(acted.command, acted.about.rows())
+        st.rerun()
+    if acted.inspect is not None:
+        sample_dialog(acted.inspect, view.key)
 
 
-def _choice() -> Choice:
-    found = opened.evidence()
-    names = _options(found.dataset.class_names, "label", filters.UNLABELLED)
-    labels = st.multiselect("Label", names, key="label", bind="query-params")
-    parts = _options(found.dataset.splits, "split", filters.NO_SPLIT)
-    splits = st.multiselect("Split", parts, key="split", bind="query-params")
-    text = st.text_input("Name or label contains", key="text", bind="query-params", type="search")
-    named = [ANY, *(f.check for f in opened.findings().values() if len(f.subjects))]
-    check = st.selectbox("Finding", named, key="finding", bind="query-params",
-                         format_func=lambda c: c if c == ANY else words.spoken(c))  # fmt: skip
-    finding = opened.finding(check) if check in named[1:] else None
-    orders = [WORST_FIRST if finding else AS_READ, *filters.sortable(found.samples)]
-    sort = st.selectbox("Sort by", orders, key="sort", bind="query-params",
-                        format_func=lambda c: c.replace("_", " "))  # fmt: skip
-    unsorted = sort == orders[0]
-    descending = st.toggle("Largest first", key="down", bind="query-params", disabled=unsorted)
-    size = st.slider("Size", 64, 256, 128, 16, key="size", bind="query-params")
-    where = filters.expression(labels, splits, text or "")
-    return Choice(where, finding, "" if unsorted else sort, descending, size)
+def _decisions(rows: views.Rows) -> None:
+    said = decisions_bar.counts()
+    chosen = (
+        f"<b>{counted(len(rows), 'sample')} selected</b>" if len(rows)
+        else "Select with space, ctrl- or shift-click, all with ctrl+A"
+    )  # fmt: skip
+    after = f" · {escaped(said)}" if said else ""
+    words.html(f'<span class="r-faint" style="font-size:.9rem">{chosen}{after}</span>')
+    decisions_bar.bar(rows, key="grid")
 
 
-def _options(names: tuple[str, ...], column: str, absent: str) -> list[str]:
-    samples = opened.evidence().samples
-    return [*names, absent] if names and samples[column].null_count else list(names)
+# -- filters ------------------------------------------------------------------------------------
 
 
-def _parts(c: Choice) -> tuple[object, ...]:
-    shown = (c.finding.check, tuple(sorted(c.finding.thresholds.items()))) if c.finding else ()
-    return (c.where, c.sort, c.descending and bool(c.sort), shown)
+def _search(filter: Filter) -> None:
+    _saved_views()
+    st.session_state["text"] = filter.search
+    st.text_input("Name or label contains", key="text", type="search", on_change=_sought,
+                  max_chars=MOST_TEXT)  # fmt: skip
 
 
-def rows_of(c: Choice) -> views.Rows:
-    """Row numbers of the chosen samples in the chosen order."""
-    rows = recipe.rows(opened.workspace(), c.where, c.sort, descending=c.descending)
-    if c.finding is None:
-        return rows
-    subjects = c.finding.subjects
-    order = views.together_worst_first(subjects)
-    return views.among(rows, order, worst_first=not c.sort)
+def _sought() -> None:
+    filters.change(filters.current()[0].but(search=st.session_state["text"] or ""))
+
+
+def _expert(filter: Filter) -> None:
+    tried = st.session_state.get("where-tried")
+    st.session_state["where"] = filter.where if tried is None else tried
+    st.text_input(
+        "SQL condition", key="where", on_change=_asked, max_chars=MOST_TEXT,
+        placeholder="width > 2 * height AND label <> 'x'",
+        help="Any DuckDB expression over the columns of the sample table, as in "
+        "`recipe samples --where`. It can only read.",
+    )  # fmt: skip
+    wrong = st.session_state.get("where-problem")
+    if wrong:
+        words.problem(wrong)
+
+
+def _asked() -> None:
+    """Try the expression; one that does not work stays in the field, with the reason under it."""
+    text = (st.session_state["where"] or "").strip()
+    st.session_state["where-tried"] = st.session_state["where-problem"] = None
+    wanted = filters.current()[0].but(where=text)
+    try:
+        filters.browser().rows(wanted)
+    except RecipeError as e:
+        st.session_state["where-tried"], st.session_state["where-problem"] = text, str(e)
+        return
+    filters.change(wanted)
 
 
 def _clear() -> None:
-    for key in ("label", "split"):
-        st.session_state[key] = []
-    st.session_state["text"], st.session_state["finding"] = "", ANY
+    st.session_state["where-tried"] = st.session_state["where-problem"] = None
+    filters.change(Filter(), Order())
+
+
+def _chips(filter: Filter, unknown: tuple[str, ...]) -> None:
+    if unknown:
+        named = ", ".join(shortened(name, 40) for name in unknown[:5])
+        words.note(f"The link asks for what this data set does not have: {named}.")
+    parts = chips(filter)
+    if not parts:
+        return
+    with st.container(horizontal=True, key="chips", gap="small"):
+        for i, chip in enumerate(parts):
+            st.button(in_markdown(chip.text), key=f"chip-{i}", icon=":material/close:",
+                      help="Take this part of the filter away.",
+                      on_click=filters.change, args=(chip.without,))  # fmt: skip
+        st.button("Clear all", key="chips-clear", type="tertiary", on_click=_clear)
+
+
+# -- saved views --------------------------------------------------------------------------------
+
+
+def _saved_views() -> None:
+    saved = recipe.views(opened.workspace())
+    with st.popover(f"Saved views ({len(saved)})", icon=":material/bookmark:", width="stretch"):
+        chosen = st.selectbox("Saved", list(saved), index=None, key="view-chosen",
+                              placeholder="Choose one", disabled=not saved)  # fmt: skip
+        with st.container(horizontal=True):
+            st.button("Open", key="view-open", disabled=chosen is None, on_click=_open_saved,
+                      args=(chosen,), type="primary")  # fmt: skip
+            st.button("Delete", key="view-delete", disabled=chosen is None, on_click=_forget,
+                      args=(chosen,))  # fmt: skip
+        name = st.text_input("Name for what is shown now", key="view-name", max_chars=200)
+        st.button("Save", key="view-save", disabled=not (name or "").strip(), on_click=_save)
+        wrong = st.session_state.pop("view-problem", None)
+        if wrong:
+            words.problem(wrong)
+
+
+def _open_saved(name: str) -> None:
+    saved = recipe.views(opened.workspace()).get(name)
+    if saved is not None:
+        filters.change(*saved)
+
+
+def _forget(name: str) -> None:
+    recipe.forget_view(opened.workspace(), name)
+
+
+def _save() -> None:
+    name = (st.session_state.get("view-name") or "").strip()
+    try:
+        recipe.save_view(opened.workspace(), name, *filters.current())
+    except RecipeError as e:
+        st.session_state["view-problem"] = str(e)
+
+
+# -- order and look -----------------------------------------------------------------------------
+
+
+def _toolbar(place: Browser, filter: Filter, order: Order) -> Look:
+    with st.container(horizontal=True, key="toolbar", vertical_alignment="bottom"):
+        _sorting(place, filter, order)
+        group = _grouping(filter)
+        beside = _kept("beside", NOTHING, list(BESIDE))
+        beside = st.segmented_control(
+            "Show", list(BESIDE), format_func=BESIDE.__getitem__, key="beside", required=True,
+            on_change=_remember, args=("beside",),
+        ) or beside  # fmt: skip
+        size = int(_kept("size", str(SIZES[2]), [str(s) for s in range(64, 257, 16)]))
+        st.session_state["size"] = size
+        size = st.slider(
+            "Size", SIZES[0], SIZES[1], step=SIZES[3], key="size", width=140, on_change=_remember,
+            args=("size",),
+        )  # fmt: skip
+        boxes = False
+        if opened.evidence().boxes.num_rows:
+            _kept("boxes", "", ["", "true"])
+            st.session_state["boxes"] = bool(st.session_state["boxes"])
+            boxes = st.toggle("Boxes", key="boxes", on_change=_remember, args=("boxes",))
+    return Look(size, group, beside, boxes)
+
+
+def _kept(name: str, default: str, allowed: list[str]) -> str:
+    """How things are shown outlives the page: a widget's own state goes when it is not drawn."""
+    kept = str(st.session_state.get(f"browse-{name}", default))
+    value = kept if kept in allowed else default
+    st.session_state[name] = value
+    return value
+
+
+def _remember(name: str) -> None:
+    value = st.session_state[name]
+    st.session_state[f"browse-{name}"] = (
+        ("true" if value else "") if isinstance(value, bool) else str(value or "")
+    )
+
+
+def _grouping(filter: Filter) -> str:
+    ways = [UNGROUPED, *(c for c in ("label", "split", "format") if opened.evidence().has(c))]
+    finding = single_finding(filter)
+    if finding is not None and finding.subjects.groups is not None:
+        ways.append(BY_FINDING)
+    group = _kept("group", UNGROUPED, ways)
+    chosen = st.selectbox("Group by", ways, key="group", width=140, on_change=_remember,
+                          args=("group",),
+                          format_func=lambda c: column_name(c) if c else "–")  # fmt: skip
+    return chosen if chosen is not None else group
+
+
+def _sorting(place: Browser, filter: Filter, order: Order) -> None:
+    plain = WORST_FIRST if single_finding(filter) else AS_READ
+    ways = [plain, SHUFFLED, *place.sortable]
+    now = order.column if order.column in place.sortable else plain
+    if order.seed is not None:
+        now = SHUFFLED
+    if order.like is not None:
+        ways.insert(1, LIKENESS)
+        now = LIKENESS
+    st.session_state["sort"] = now
+    st.selectbox("Sort by", ways, key="sort", on_change=_sorted, width=190,
+                 format_func=lambda c: c.replace("_", " "))  # fmt: skip
+    if now == SHUFFLED:
+        st.session_state["seed"] = order.seed
+        st.number_input("Seed", 0, filters.MOST_SEED, step=1, key="seed", on_change=_reseeded,
+                        width=110)  # fmt: skip
+    elif order.column:
+        st.session_state["down"] = order.descending
+        st.toggle("Largest first", key="down", on_change=_turned)
+
+
+def _sorted() -> None:
+    chosen, (_, order) = st.session_state["sort"], filters.current()
+    if chosen == LIKENESS:
+        return
+    if chosen == SHUFFLED:
+        filters.change(order=Order(seed=0))
+    elif chosen in (WORST_FIRST, AS_READ, None):
+        filters.change(order=Order())
+    else:
+        filters.change(order=Order(chosen, descending=order.descending))
+
+
+def _turned() -> None:
+    _, order = filters.current()
+    filters.change(order=Order(order.column, descending=bool(st.session_state["down"])))
+
+
+def _reseeded() -> None:
+    filters.change(order=Order(seed=int(st.session_state["seed"] or 0)))
 
 
 main()

@@ -8,7 +8,9 @@ for finding in report.findings:
 
 from __future__ import annotations
 
+import contextlib
 import datetime
+import getpass
 import hashlib
 import importlib.metadata
 import os
@@ -44,10 +46,14 @@ from recipe_core.store.workspace import (
 )
 
 if TYPE_CHECKING:
+    from recipe_core.data.browse import Browser, Filter, Order, Sources
     from recipe_core.data.export import ExportSummary, Kind, Link
-    from recipe_core.data.survey import Changes
-    from recipe_core.store.decisions import Decisions
+from recipe_core.data.survey import Changes
+    from recipe_core.data.vectors import Vectors
+    from recipe_core.store.decisions import Batch, Decisions
+    from recipe_core.store.decisions import Kind as DecisionKind
     from recipe_core.store.query import SampleQuery
+    from recipe_core.store.views import Views
 
 T = TypeVar("T")
 STAGES = ("data",)
@@ -469,6 +475,163 @@ def _files(place: Workspace) -> Files:
     return _kept(place, "files", lambda: files(place, evidence(place.path)), place.current())
 
 
+# -- browsing -----------------------------------------------------------------------------------
+
+
+def browser(workspace: Path | str | None = None) -> Browser:
+    """Filters, counts and distributions of a workspace as it is now; cheap to ask for again.
+
+    Kept in this process: the columns while the results stay the same, what was decided while
+    nothing new is. Raises WorkspaceError before the first finished scan.
+    """
+    from recipe_core.data.browse import Browser, decided_by_row
+
+    place = _open(workspace)
+    vectors, sources = _kept(place, "vectors", lambda: _vectors(place), place.state())
+    count = decisions(place.path).state()
+
+    def make() -> Browser:
+        marks = decided_by_row(decided(place.path), vectors.n, count)
+        return Browser(vectors, marks, sources)
+
+    return _kept(place, "browser", make, (place.state(), count))
+
+
+def _vectors(place: Workspace) -> tuple[Vectors, Sources]:
+    from recipe_core.data.browse import Sources
+    from recipe_core.data.vectors import Vectors
+
+    found, report = evidence(place.path), last_report(place.path)
+    named = {f.check: f.subjects.rows for f in report.findings} if report else {}
+    sources = Sources(lambda where: _query(place).rows(where), _descriptors(place, found))
+    return Vectors(found, named), sources
+
+
+def _descriptors(
+    place: Workspace, found: Evidence
+) -> Callable[[Progress], npt.NDArray[np.float32]]:
+    """Small descriptors of every thumbnail, made once; they live and die with the results."""
+    from recipe_core.data import similar
+
+    folder, lock = place.current(), threading.Lock()
+    made: list[npt.NDArray[np.float32]] = []
+
+    def get(progress: Progress) -> npt.NDArray[np.float32]:
+        with lock:  # a second one who asks waits for the first one's
+            if not made:
+                path = (folder or place.path) / similar.FILE
+                thumbnail = files(place, found).thumbnail
+                made.append(similar.descriptors(path, len(found), thumbnail, progress))
+            return made[0]
+
+    return get
+
+
+def decided(workspace: Path | str | None = None) -> pa.Table:
+    """What is decided: store.decisions.DECISION_FIELDS and `row` int64, by row.
+
+    Samples that the data set no longer has come last, with a null row.
+    """
+    place = _open(workspace)
+    log = decisions(place.path)
+    state = (place.current(), log.state())
+    return _kept(place, "decided", lambda: _by_row(log.current(), evidence(place.path)), state)
+
+
+def _by_row(table: pa.Table, found: Evidence) -> pa.Table:
+    ids = table["sample_id"].combine_chunks()
+    # every sample looked up among the decisions: the other way round hashes a million ids
+    places = pc.index_in(found.samples["sample_id"], ids)
+    here = np.flatnonzero(np.asarray(places.is_valid().to_numpy(), bool))
+    order = np.asarray(places.take(pa.array(here)).to_numpy(), np.int64)
+    gone = np.setdiff1d(np.arange(len(ids)), order)
+    rows = pa.concat_arrays([pa.array(here, pa.int64()), pa.nulls(len(gone), pa.int64())])
+    return table.take(pa.array(np.concatenate([order, gone]))).append_column("row", rows)
+
+
+def decide(
+    workspace: Path | str | None,
+    kind: DecisionKind,
+    rows: Sequence[int] | npt.NDArray[np.integer[Any]],
+    value: str | None = None,
+    who: str | None = None,
+) -> Batch:
+    """Writes one decision about these rows, each once; see Decisions.record for kind and value.
+
+    who   default: the user of this process. Raises Misuse, UnknownName (nothing written),
+          WorkspaceError.
+    """
+    from recipe_core.store.decisions import Batch
+
+    place = _open(workspace)
+    ids, name, now = _ids(evidence(place.path), rows), who or _user(), _moment()
+    batch = decisions(place.path).record(kind, ids, value, name, now)
+    return Batch(batch, kind, value, len(ids), name, now.isoformat(timespec="milliseconds"))
+
+
+def _ids(found: Evidence, rows: Sequence[int] | npt.NDArray[np.integer[Any]]) -> list[str]:
+    wanted = np.unique(np.asarray(rows, dtype=np.int64))
+    if len(wanted) and not 0 <= wanted[0] <= wanted[-1] < len(found):
+        raise Misuse(f"Rows go from 0 to {len(found) - 1}, not {wanted[0]} to {wanted[-1]}.")
+    return list(found.samples["sample_id"].take(pa.array(wanted)).to_pylist())
+
+
+def undo(workspace: Path | str | None = None, who: str | None = None) -> Batch | None:
+    """Takes back the last decision in force; what it was, None where there is none."""
+    return decisions(workspace).undo(who or _user(), _moment())
+
+
+def redo(workspace: Path | str | None = None, who: str | None = None) -> Batch | None:
+    """Brings back what was undone last; None if nothing was or something new came since."""
+    return decisions(workspace).redo(who or _user(), _moment())
+
+
+def history(workspace: Path | str | None, row: int) -> pa.Table:
+    """store.decisions.EVENT_FIELDS of everything ever decided about a sample. Raises Misuse."""
+    place = _open(workspace)
+    return decisions(place.path).history(_ids(evidence(place.path), [row])[0])
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a container's user without a name
+        return "someone"
+
+
+def _moment() -> datetime.datetime:
+    return datetime.datetime.now().astimezone()
+
+
+def views(workspace: Path | str | None = None) -> dict[str, tuple[Filter, Order]]:
+    """Saved filters and orders by name. Those that this version cannot read are left out."""
+    from recipe_core.data.browse import Filter, Order
+
+    found = {}
+    for name, (chosen, order) in _views(workspace).all().items():
+        with contextlib.suppress(Misuse):
+            found[name] = (Filter.from_json(chosen), Order.from_json(order))
+    return found
+
+
+def save_view(
+    workspace: Path | str | None, name: str, filter: Filter, order: Order | None = None
+) -> None:
+    """Keeps a filter and an order under a name, in place of an earlier one. Raises Misuse."""
+    _views(workspace).save(name, filter.to_json(), order.to_json() if order else "{}")
+
+
+def forget_view(workspace: Path | str | None, name: str) -> bool:
+    """Deletes a saved view; whether there was one."""
+    return _views(workspace).forget(name)
+
+
+def _views(workspace: Path | str | None) -> Views:
+    from recipe_core.store.views import Views
+
+    return Views(_open(workspace).path / "views.db")
+
+
 # -- reports ------------------------------------------------------------------------------------
 
 
@@ -588,12 +751,12 @@ def fingerprint(found: Evidence) -> str:
 
 
 def _now() -> str:
-    return datetime.datetime.now().astimezone().isoformat(timespec="seconds")
+    return _moment().isoformat(timespec="seconds")
 
 
 # -- in this process ----------------------------------------------------------------------------
 
-_KEEP = 12
+_KEEP = 18
 _cache: OrderedDict[tuple[str, str], tuple[Any, Any]] = OrderedDict()
 _cache_lock = threading.RLock()
 

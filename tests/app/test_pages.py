@@ -98,22 +98,6 @@ def _slidable(s: Setting) -> bool:
     return whole and s.low is not None and s.high is not None and s.high - s.low <= 1000
 
 
-def test_browse_filters_by_finding_and_by_text(workspace: Path) -> None:
-    test = drawn("browse", finding=words.spoken("corruption"))
-    assert test.selectbox(key="finding").value == "corruption"
-    assert words.escaped(opened.findings()["corruption"].summary) in said(test)
-    test.text_input(key="text").set_value("no such name").run()
-    assert "No sample fits" in said(test)
-    test.button[0].click().run()
-    assert "No sample fits" not in said(test)
-
-
-def test_browse_takes_hostile_labels(workspace: Path) -> None:
-    test = drawn("browse", label=HOSTILE_CLASS)
-    assert not test.exception
-    assert test.multiselect(key="label").value == [HOSTILE_CLASS]
-
-
 def test_no_name_becomes_markup_or_markdown(workspace: Path) -> None:
     for page in PAGES:
         test = drawn(page)

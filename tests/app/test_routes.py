@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import struct
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
 import pytest
 from PIL import Image
 from starlette.applications import Starlette
 
-from app import opened, routes, views
+from app import marks, opened, routes, views
 from app.main import guards, names_of, trusted_hosts
 from recipe_core import recipe
+from recipe_core.data.browse import Filter
 from recipe_core.store.workspace import Workspace
 from tests.app.asking import Answer, ask
 from tests.app.making import BROKEN_FILE, HOSTILE_FILE, N_SAMPLES
@@ -40,12 +46,19 @@ def client(workspace: Path) -> Browser:
     return browser()
 
 
+@pytest.fixture
+def own_copy(scanned: Path, tmp_path: Path) -> Path:
+    """A copy of the workspace that the test may write to."""
+    shutil.copytree(scanned, tmp_path / "copy")
+    return tmp_path / "copy"
+
+
 def row_of(ending: str) -> int:
     paths = opened.evidence().texts("path")
     return next(i for i, p in enumerate(paths) if p.endswith(ending))
 
 
-def unpacked(body: bytes) -> tuple[list[list[object]], list[bytes]]:
+def unpacked(body: bytes) -> tuple[list[dict[str, Any]], list[bytes]]:
     (length,) = struct.unpack_from("<I", body)
     header = json.loads(body[4 : 4 + length])
     at, pictures = 4 + length, []
@@ -53,28 +66,86 @@ def unpacked(body: bytes) -> tuple[list[list[object]], list[bytes]]:
         pictures.append(body[at : at + n])
         at += n
     assert at == len(body)
-    return header["rows"], pictures
+    return header["samples"], pictures
 
 
 def test_a_window_holds_names_and_thumbnails_in_the_views_order(client: Browser) -> None:
     order = np.arange(N_SAMPLES, dtype=np.int64)[::-1].copy()
     key, total = views.open_view(("test", "reversed"), lambda: order)
     answer = client.get(f"/api/window/{key}?start=0")
-    rows, pictures = unpacked(answer.content)
-    assert total == N_SAMPLES and [r[0] for r in rows] == order.tolist()
-    paths = opened.evidence().texts("path")
-    for (row, path, _, error), jpeg in zip(rows, pictures, strict=True):
-        assert path == paths[row]
+    samples, pictures = unpacked(answer.content)
+    assert total == N_SAMPLES and [s["row"] for s in samples] == order.tolist()
+    paths, splits = (opened.evidence().texts(c) for c in ("path", "split"))
+    for sample, jpeg in zip(samples, pictures, strict=True):
+        row = sample["row"]
+        assert (sample["path"], sample["split"]) == (paths[row], splits[row])
         assert jpeg == (recipe.thumbnail(opened.workspace(), row) or b"")
-        if jpeg and not error:
+        if jpeg and "error" not in sample:
             assert Image.open(io.BytesIO(jpeg)).format == "JPEG"
 
 
 def test_a_window_starts_where_it_is_asked_to_and_may_be_empty(client: Browser) -> None:
     key, _ = views.open_view(("test", "plain"), lambda: np.arange(N_SAMPLES))
-    rows, _ = unpacked(client.get(f"/api/window/{key}?start=20").content)
-    assert [r[0] for r in rows] == list(range(20, N_SAMPLES))
+    samples, _ = unpacked(client.get(f"/api/window/{key}?start=20").content)
+    assert [s["row"] for s in samples] == list(range(20, N_SAMPLES))
     assert unpacked(client.get(f"/api/window/{key}?start=999999").content) == ([], [])
+
+
+def window_of(client: Browser, rows: npt.ArrayLike, asked: str = "") -> list[dict[str, Any]]:
+    order = np.asarray(rows, np.int64)
+    key, _ = views.open_view(("test", order.tolist()), lambda: order)
+    return unpacked(client.get(f"/api/window/{key}?start=0{asked}").content)[0]
+
+
+def test_a_browser_that_has_the_pictures_asks_without_them(client: Browser) -> None:
+    key, _ = views.open_view(("test", "plain"), lambda: np.arange(N_SAMPLES))
+    full, pictures = unpacked(client.get(f"/api/window/{key}?start=0").content)
+    lean, none = unpacked(client.get(f"/api/window/{key}?start=0&pictures=0&marks=7").content)
+    assert lean == full and any(pictures) and not any(none)
+
+
+def test_findings_are_named_as_the_filter_counts_them(client: Browser) -> None:
+    samples = window_of(client, np.arange(N_SAMPLES))
+    for check, finding in opened.findings().items():
+        named = set(finding.subjects.rows.tolist())
+        assert {s["row"] for s in samples if check in s.get("findings", ())} == named
+        counted = recipe.browser(opened.workspace()).rows(Filter().with_values("finding", [check]))
+        assert set(counted.tolist()) == named
+    assert any("corruption" in s.get("findings", ()) for s in samples)
+
+
+def test_decisions_are_in_the_window_that_is_asked_for_next(
+    client: Browser, own_copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RECIPE_WORKSPACE", str(own_copy))
+    ids = opened.evidence().texts("sample_id")
+    taken = recipe.decisions(own_copy)
+    before = marks.state()
+    now = datetime.now(UTC)
+    taken.record("exclude", [ids[3]], "blurred", "ada", now)
+    taken.record("tag", [ids[3], ids[4]], "<b>odd</b>", "ada", now)
+    taken.record("relabel", [ids[5]], "wolf", "ada", now)
+    taken.record("include", [ids[6]], None, "ada", now)
+    samples = window_of(client, [3, 4, 5, 6, 7])
+    told = [{k: s[k] for k in ("decision", "tags", "relabel") if k in s} for s in samples]
+    assert told == [
+        {"decision": "excluded", "tags": ["<b>odd</b>"]}, {"tags": ["<b>odd</b>"]},
+        {"relabel": "wolf"}, {"decision": "kept"}, {},
+    ]  # fmt: skip
+    assert marks.state() != before
+    taken.undo("ada", now)
+    assert "decision" not in window_of(client, [6])[0]
+
+
+def test_boxes_come_when_asked_for(client: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    corners = np.array([[0, 0, 0.5, 1], [0.25, 0.5, 0.75, 1]], np.float32)
+    starts = np.where(np.arange(N_SAMPLES + 1) > 2, 2, 0)
+    held = marks.Boxes(starts, corners, pa.chunked_array([["cat", "<i>dog</i>"]]))
+    monkeypatch.setattr(marks, "boxes", lambda: held)
+    assert "boxes" not in window_of(client, [2])[0]
+    with_one, without = window_of(client, [2, 3], "&boxes=1")
+    assert with_one["boxes"] == [[0, 0, 0.5, 1, "cat"], [0.25, 0.5, 0.75, 1, "<i>dog</i>"]]
+    assert with_one["size"] == [96, 80] and "boxes" not in without
 
 
 @pytest.mark.parametrize("start", ["-1", "x", "1.5", "9" * 30, "%00", "²"])

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from app import opened
-from app.sample import columns_of, naming, picture
+from app.sample import columns_of, naming, no_picture, shown
 from app.strip import IN_A_GROUP, described, worst
 from recipe_core.kernel.nouns import NO_SUBJECTS, Finding, Subjects
 from tests.app.making import BROKEN_FILE, HOSTILE_FILE
@@ -58,12 +58,14 @@ def test_a_broken_picture_says_what_is_wrong_with_it(workspace: Path) -> None:
     paths = list(opened.evidence().texts("path"))
     row = next(i for i, p in enumerate(paths) if p.endswith(BROKEN_FILE))
     values = columns_of(row)
-    assert values["error"] and values["error"] in picture(row, values)
-    assert "/api/original" not in picture(row, values)
+    assert values["error"] and values["error"] in no_picture(values)
+    found = shown(row, values)
+    assert found is None or "api/original" not in found.address
 
 
-def test_a_sound_picture_is_the_original_and_its_name_is_escaped(workspace: Path) -> None:
+def test_a_sound_picture_is_the_original(workspace: Path) -> None:
     paths = list(opened.evidence().texts("path"))
     row = next(i for i, p in enumerate(paths) if p.endswith(HOSTILE_FILE))
-    drawn = picture(row, columns_of(row))
-    assert f"/api/original/{opened.token()}/{row}" in drawn and drawn.count("<") == 1
+    found = shown(row, columns_of(row))
+    assert found is not None and found.address == f"api/original/{opened.token()}/{row}"
+    assert found.name.endswith(HOSTILE_FILE), "the component sets it as text"

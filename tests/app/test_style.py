@@ -85,8 +85,8 @@ def test_no_class_of_the_sheet_clashes_with_a_verdict() -> None:
 
 def test_nothing_is_loaded_from_elsewhere() -> None:
     here = Path(SHEET).parent
-    for file in [*here.glob("*.css"), *here.glob("*.js"), here / ".streamlit" / "config.toml"]:
+    for file in [*here.glob("*.css"), here / ".streamlit" / "config.toml"]:
         assert "http" not in file.read_text(encoding="utf-8"), file.name
-    for file in here.glob("*.svg"):
+    for file in [*here.glob("*.svg"), *here.glob("*.js")]:  # the name space is no address to ask
         drawn = file.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")
         assert "http" not in drawn, file.name

@@ -1,0 +1,259 @@
+"""How long does a person wait in Browse at 100,000 and 1,000,000 samples?
+
+    python benchmarks/browse_page.py [--samples 100000 1000000] [--times 24] [--sessions 5]
+
+A headless Chromium (CHROMIUM names it) on the app as `recipe app` starts it, over a scan of real
+photos (RECIPE_REAL_DATA, else sample_data/digits) that is repeated to the wanted size. Waits end
+when every picture on screen is decoded and a frame was drawn:
+
+cold open   from the address to the pictures, in a new profile without a cache
+filter      from the click on a label to the pictures of the new answer
+scroll      from a jump of the scroll bar to a random place to the pictures there
+
+Each p50 and p95 of `--times`; then filters in several tabs at once, in each a click every 1 … 3 s.
+The browser shares the machine with the server and has no graphics card: both make times longer
+than a person's, most of all with several tabs; the processor time of both stands below.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import random
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+from tiled_workspace import made
+
+from recipe_core import recipe
+
+ROOT = Path(__file__).resolve().parent.parent
+REAL = Path(os.environ.get("RECIPE_REAL_DATA", ROOT.parent / "shared" / "data")) / "clothing"
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+FLAGS = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking")
+WANTED = {
+    100_000: {"cold open": 3.0, "filter": 0.5, "scroll": 0.5},
+    1_000_000: {"cold open": 3.0, "filter": 1.0, "scroll": 0.5},
+}
+"""Seconds at p95 that we want to stay below."""
+
+WATCH = """
+(() => {
+  const seek = (root, selector) => {
+    const here = root.querySelector(selector);
+    if (here) return here;
+    for (const e of root.querySelectorAll("*")) {
+      const found = e.shadowRoot && seek(e.shadowRoot, selector);
+      if (found) return found;
+    }
+  };
+  const kept = {};
+  window.find = s => kept[s]?.isConnected ? kept[s] : (kept[s] = seek(document, s));
+  const onScreen = (cell, frame) => {
+    const box = cell.getBoundingClientRect();
+    return box.height && box.bottom > frame.top && box.top < frame.bottom;
+  };
+  const drawn = cell => cell.hasAttribute("aria-label")
+    && [...cell.querySelectorAll("img[src]")].every(i => i.complete && i.naturalWidth);
+  window.says = () => window.find("[role=status].says")?.textContent || "";
+  window.painted = (before, start) => new Promise((done, fail) => {
+    const look = () => {
+      if (performance.now() - start > 60000) return fail(Error("no pictures: " + window.says()));
+      const grid = window.find("[role=grid]"), frame = grid?.getBoundingClientRect();
+      const cells = grid && window.says() !== before
+        ? [...grid.querySelectorAll("[role=gridcell]")].filter(c => onScreen(c, frame)) : [];
+      if (cells.length && cells.every(drawn))
+        return requestAnimationFrame(() => setTimeout(() => done(performance.now() - start)));
+      requestAnimationFrame(look);
+    };
+    look();
+  });
+  window.scrolledTo = share => {
+    const grid = window.find("[role=grid]"), before = window.says(), start = performance.now();
+    grid.scrollTop = share * (grid.scrollHeight - grid.clientHeight);
+    return window.painted(before, start);
+  };
+  window.filteredBy = k => {
+    const list = window.find("[role=group][data-of=label]");
+    const boxes = [...list.querySelectorAll("input")];
+    const before = window.says(), start = performance.now();
+    boxes[k % boxes.length].click();
+    return window.painted(before, start);
+  };
+})()
+"""
+
+
+def main() -> None:
+    """Print one table per size."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--samples", type=int, nargs="+", default=[100_000, 1_000_000])
+    parser.add_argument("--times", type=int, default=24)
+    parser.add_argument("--sessions", type=int, default=5)
+    parser.add_argument("--scanned", type=Path, help="a scanned workspace, to save the scan")
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        scanned = asked.scanned or Path(folder) / "scanned"
+        source = REAL if REAL.exists() else ROOT / "sample_data" / "digits"
+        if not asked.scanned:
+            recipe.scan(source, scanned)
+        print(f"pictures of {scanned.name if asked.scanned else source.name}, "
+              f"load before the start {os.getloadavg()[0]:.1f}")  # fmt: skip
+        for n in asked.samples:
+            place = made(scanned, Path(folder) / str(n), n)
+            with served(place, Path(folder) / "app.log") as (address, server):
+                asyncio.run(measured(address, server, n, asked.times, asked.sessions))
+
+
+@contextmanager
+def served(place: Path, log: Path) -> Iterator[tuple[str, psutil.Process]]:
+    """The app on this workspace, until the block ends: its address and its process."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+    command = [sys.executable, "-m", "recipe_core.cli", "app", "-w", str(place)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "BROWSER": "true"}
+    with log.open("wb") as out:
+        process = subprocess.Popen([*command, "--port", str(port)], env=environment,
+                                   stdout=out, stderr=out, stdin=subprocess.DEVNULL)  # fmt: skip
+    try:
+        _wait_for(f"http://127.0.0.1:{port}", process)
+        yield f"http://127.0.0.1:{port}", psutil.Process(process.pid)
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _wait_for(address: str, process: subprocess.Popen[bytes]) -> None:
+    for _ in range(600):
+        try:
+            urllib.request.urlopen(address + "/_stcore/health", timeout=5).read()
+            return
+        except OSError:
+            if process.poll() is not None:
+                raise SystemExit(f"the app ended with {process.returncode}") from None
+            time.sleep(0.1)
+    raise SystemExit("the app does not answer")
+
+
+async def measured(address: str, server: psutil.Process, n: int, times: int, sessions: int) -> None:
+    """Print the table of one size."""
+    from playwright.async_api import async_playwright
+
+    print(f"\n{n:,} samples\n\n| wait | n | first, s | p50, s | p95, s | wanted |")
+    print("|---|---|---|---|---|---|", flush=True)
+    wanted = WANTED.get(n, {})
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+        opens = [await opened_cold(browser, address) for _ in range(times)]
+        _row("cold open", opens, wanted.get("cold open"))
+        page = await _tab(browser, address)
+        _row("scroll", await jumps(page, times, 0), wanted.get("scroll"))
+        alone = await filters(page, times, 1)
+        _row("filter", alone, wanted.get("filter"))
+        tab = _renderers()
+        tabs = [await _tab(browser, address) for _ in range(sessions)]
+        before = _cpu(server), _cpu(*_chromium())
+        together = await asyncio.gather(
+            *(filters(t, times, k, (1.0, 3.0)) for k, t in enumerate(tabs))
+        )
+        after = _cpu(server), _cpu(*_chromium())
+        _row(f"filter, {sessions} tabs at once", [s for t in together for s in t],
+             2 * float(np.quantile(alone, 0.95)))  # fmt: skip
+        await browser.close()
+    each = [1000 * (b - a) / (sessions * times) for a, b in zip(before, after, strict=True)]
+    print(f"\nprocessor time per filter: server {each[0]:.0f} ms, browser {each[1]:.0f} ms")
+    now, peak = (m / 2**20 for m in _memory(server))
+    print(f"\nmemory: tab {tab / 2**20:,.0f} MB (wanted < 500), server {now:,.0f} MB, its peak "
+          f"{peak:,.0f} MB (wanted < 1,500; with mapped files)", flush=True)  # fmt: skip
+
+
+def _row(name: str, seconds: list[float], wanted: float | None) -> None:
+    p50, p95 = np.quantile(seconds[1:], [0.5, 0.95])
+    limit = f"< {wanted:.2f}" if wanted else ""
+    print(f"| {name} | {len(seconds)} | {seconds[0]:.2f} | {p50:.2f} | {p95:.2f} | {limit} |",
+          flush=True)  # fmt: skip
+
+
+async def _tab(browser: Any, address: str) -> Any:
+    context = await browser.new_context(viewport={"width": 1400, "height": 900})
+    page = await context.new_page()
+    page.set_default_timeout(120_000)
+    await page.add_init_script(WATCH)
+    await page.goto(f"{address}/browse", wait_until="commit")
+    await page.evaluate("() => window.painted('', 0)")
+    return page
+
+
+async def opened_cold(browser: Any, address: str) -> float:
+    """Seconds from the address to the pictures, in a new profile."""
+    start = time.perf_counter()
+    page = await _tab(browser, address)
+    waited = time.perf_counter() - start
+    await page.context.close()
+    return waited
+
+
+async def jumps(page: Any, times: int, seed: int) -> list[float]:
+    """Seconds from a jump to a random place to the pictures there."""
+    rng, waits = random.Random(seed), []
+    for _ in range(times):
+        waits.append(await page.evaluate("s => window.scrolledTo(s)", rng.random()) / 1000)
+        await page.wait_for_timeout(300)
+    return waits
+
+
+async def filters(
+    page: Any, times: int, seed: int, pause_s: tuple[float, float] = (0.5, 0.5)
+) -> list[float]:
+    """Seconds from a click on a random label to the pictures; every click changes the answer."""
+    rng, waits = random.Random(seed), []
+    for _ in range(times):
+        waits.append(await page.evaluate("k => window.filteredBy(k)", rng.randrange(1000)) / 1000)
+        await page.wait_for_timeout(1000 * rng.uniform(*pause_s))
+    return waits
+
+
+def _renderers() -> int:
+    """Bytes that the largest tab has to itself."""
+    found = [p for p in _chromium() if "--type=renderer" in p.cmdline()]
+    return max((p.memory_full_info().uss for p in found), default=0)
+
+
+def _chromium() -> list[psutil.Process]:
+    """The browser and its tabs."""
+    return [p for p in psutil.Process().children(recursive=True) if _is_chromium(p)]
+
+
+def _is_chromium(process: psutil.Process) -> bool:
+    try:
+        return Path(process.exe()).name.startswith("chrom")
+    except psutil.Error:
+        return False
+
+
+def _cpu(*processes: psutil.Process) -> float:
+    """Seconds of processor time so far, together."""
+    return sum(sum(p.cpu_times()[:2]) for p in processes)
+
+
+def _memory(process: psutil.Process) -> tuple[int, int]:
+    """Bytes in use now and at the peak."""
+    status = Path(f"/proc/{process.pid}/status").read_text(encoding="utf-8")
+    peak = next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))
+    return process.memory_info().rss, int(peak) * 1024
+
+
+if __name__ == "__main__":
+    main()

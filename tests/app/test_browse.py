@@ -1,0 +1,364 @@
+"""Does the browse page show what its filter means, and does a decision do what it says?"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app import comparing, decisions_bar, opened, plots, sample, words
+from app.views import VIEWS
+from recipe_core import recipe
+from recipe_core.data.browse import Filter, Order
+from recipe_core.reporting.palette import LIGHT
+from tests.app.making import HOSTILE_CLASS, HOSTILE_FILE, N_SAMPLES
+from tests.app.test_pages import drawn, said
+
+HOSTILE = "<img src=x onerror=alert(1)> ![x](http:) **b** $x$"
+
+
+@pytest.fixture
+def own(scanned: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A copy of the scanned workspace, open, to be written to."""
+    place = tmp_path / "own"
+    shutil.copytree(scanned, place)
+    monkeypatch.setenv("RECIPE_WORKSPACE", str(place))
+    yield place
+
+
+def in_view(test: AppTest) -> tuple[Filter, Order]:
+    state = test.session_state
+    return (
+        state["browse-filter"] if "browse-filter" in state else Filter(),
+        state["browse-order"] if "browse-order" in state else Order(),
+    )
+
+
+def shown_rows(test: AppTest) -> list[int]:
+    """The rows that the grid was given."""
+    return recipe.browser(opened.workspace()).rows(*in_view(test)).tolist()
+
+
+def address(test: AppTest) -> dict[str, list[str]]:
+    return {k: v if isinstance(v, list) else [v] for k, v in test.query_params.items()}
+
+
+# -- the filter and the address -----------------------------------------------------------------
+
+
+def test_a_link_from_the_findings_page_shows_that_finding(workspace: Path) -> None:
+    test = drawn("browse", finding=words.spoken("corruption"))
+    assert not test.exception
+    assert in_view(test)[0] == Filter().with_values("finding", ("corruption",))
+    assert words.escaped(opened.findings()["corruption"].summary) in said(test)
+    assert shown_rows(test) == sorted(set(opened.findings()["corruption"].subjects.rows.tolist()))
+
+
+def test_text_that_nothing_has_and_clearing(workspace: Path) -> None:
+    test = drawn("browse", finding=words.spoken("corruption"))
+    test.text_input(key="text").set_value("no such name").run()
+    assert "No sample fits" in said(test)
+    assert address(test) == {"finding": ["Corruption"], "text": ["no such name"]}
+    test.button(key="chips-clear").click().run()
+    assert "No sample fits" not in said(test)
+    assert in_view(test) == (Filter(), Order()) and address(test) == {}
+
+
+def test_a_hostile_label_in_the_address(workspace: Path) -> None:
+    test = drawn("browse", label=HOSTILE_CLASS)
+    assert not test.exception
+    labels = opened.evidence().texts("label")
+    assert shown_rows(test) == np.flatnonzero(labels == HOSTILE_CLASS).tolist()
+    assert HOSTILE_CLASS not in said(test)
+
+
+def test_a_link_to_columns_that_are_not_there_says_so(workspace: Path) -> None:
+    test = drawn("browse", colour="red")
+    assert not test.exception
+    assert "does not have: colour" in said(test)
+
+
+def test_sorting_goes_into_the_address_and_comes_back(workspace: Path) -> None:
+    test = drawn("browse")
+    test.selectbox(key="sort").set_value("brightness").run()
+    test.toggle(key="down").set_value(True).run()
+    assert address(test) == {"sort": ["brightness"], "down": ["true"]}
+    again = drawn("browse", **{k: v[0] for k, v in address(test).items()})
+    assert in_view(again)[1] == Order("brightness", descending=True)
+    found = opened.evidence().numbers("brightness")[shown_rows(again)]
+    known = found[~np.isnan(found)]
+    assert len(known) > 20 and (np.diff(known) <= 0).all()
+
+
+def test_shuffling_is_the_same_for_the_same_seed(workspace: Path) -> None:
+    test = drawn("browse")
+    test.selectbox(key="sort").set_value("shuffled").run()
+    first = shown_rows(test)
+    test.number_input(key="seed").set_value(7).run()
+    assert address(test) == {"seed": ["7"]}
+    assert sorted(first) == list(range(N_SAMPLES)) and shown_rows(test) != first
+    assert shown_rows(drawn("browse", seed="7")) == shown_rows(test)
+
+
+def test_an_expression_that_does_not_work_is_said_where_it_was_typed(workspace: Path) -> None:
+    test = drawn("browse", label="dog")
+    test.text_input(key="where").set_value("width >").run()
+    assert not test.exception
+    assert "r-problem" in said(test)
+    assert test.text_input(key="where").value == "width >"
+    assert in_view(test)[0] == Filter().with_values("label", ("dog",))
+    test.text_input(key="where").set_value("split = 'test'").run()
+    assert "r-problem" not in said(test)
+    assert address(test) == {"label": ["dog"], "where": ["split = 'test'"]}
+    assert len(shown_rows(test)) == 4
+
+
+@pytest.mark.parametrize("where", ["1; drop table samples", "nope = 1", "(select 1"])
+def test_a_link_with_a_bad_expression_can_be_left(where: str, workspace: Path) -> None:
+    test = drawn("browse", where=where)
+    assert not test.exception
+    assert "r-problem" in said(test)
+    next(b for b in test.button if b.label == "Clear the filters").click().run()
+    assert "r-problem" not in said(test) and in_view(test)[0] == Filter()
+
+
+def test_saved_views_survive_the_session(own: Path) -> None:
+    test = drawn("browse", label="dog", sort="brightness")
+    test.text_input(key="view-name").set_value(HOSTILE).run()
+    test.button(key="view-save").click().run()
+    wanted = (Filter().with_values("label", ("dog",)), Order("brightness"))
+    assert recipe.views(own) == {HOSTILE: wanted}
+    later = drawn("browse")
+    later.selectbox(key="view-chosen").set_value(HOSTILE).run()
+    later.button(key="view-open").click().run()
+    assert in_view(later) == wanted
+    later.button(key="view-delete").click().run()
+    assert recipe.views(own) == {} and not later.exception
+
+
+def test_groups_are_sections_of_the_view(workspace: Path) -> None:
+    from pages import browse
+
+    place = recipe.browser(workspace)
+    view = browse.open_view(place, Filter(), Order("brightness"), "label")
+    rows = VIEWS.get(view.key)
+    assert rows is not None and sorted(rows.tolist()) == list(range(N_SAMPLES))
+    codes, names = opened.evidence().codes("label")
+    assert sum(n for _, n in view.groups) == N_SAMPLES and len(view.groups) == 2
+    assert [n for _, n in view.groups] == [int((codes == i).sum()) for i in range(len(names))]
+    ordered = place.rows(Filter(), Order("brightness"))
+    for i in range(len(names)):
+        mine = rows[codes[rows] == i]
+        assert mine.tolist() == ordered[codes[ordered] == i].tolist()
+
+
+def test_copies_of_a_finding_stand_together(workspace: Path) -> None:
+    from pages import browse
+
+    place = recipe.browser(workspace)
+    copies = Filter().with_values("finding", ("exact_duplicates",))
+    view = browse.open_view(place, copies, Order(), browse.BY_FINDING)
+    assert view.groups == (("Group 1", 2),) and view.total == 2
+
+
+# -- beside the pictures ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("beside", ["plots", "differences"])
+def test_what_stands_beside_the_pictures(beside: str, workspace: Path) -> None:
+    test = drawn("browse", beside=beside, label="dog")
+    assert not test.exception
+    assert address(test)["beside"] == [beside]
+    if beside == "differences":
+        assert "r-differences" in said(test) or "No column tells" in said(test)
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "colour"),
+    [("brightness", "", ""), ("brightness", "", "label"), ("brightness", "contrast", ""),
+     ("brightness", "contrast", "label"), ("label", "", ""), ("label", "", "split"),
+     ("label", "split", ""), ("finding", "label", ""), ("label", "", "finding")],
+)  # fmt: skip
+def test_every_kind_of_plot_draws_itself(x: str, y: str, colour: str, workspace: Path) -> None:
+    test = drawn("browse", beside="plots")
+    test.selectbox(key="plot-x").set_value(x).run()
+    if y:
+        test.selectbox(key="plot-y").set_value(y).run()
+    if colour:
+        test.selectbox(key="plot-colour").set_value(colour).run()
+    assert not test.exception
+    assert HOSTILE_CLASS not in said(test)
+
+
+def test_plot_names_are_no_markup(workspace: Path) -> None:
+    place = recipe.browser(workspace)
+    found = place.scatter(Filter(), "brightness", "contrast", "label")
+    figure = plots.scatter_figure(found, "brightness", "contrast", "label", LIGHT)
+    names = [trace.name for trace in figure.data]
+    assert len(names) == 2 and all("<" not in name for name in names)
+    assert sum(len(trace.x) for trace in figure.data) == found.n_total
+    bars = plots.bars_figure([HOSTILE_CLASS, None], [("", [3, 1])], "label", (), LIGHT)
+    assert all("<" not in text for text in bars.layout.yaxis.ticktext)
+
+
+def test_stacked_bars_add_up_to_the_facet(workspace: Path) -> None:
+    place = recipe.browser(workspace)
+    counted = [(v, n) for v, n in place.facet(Filter(), "label") if n]
+    values = [v for v, _ in counted]
+    series = plots.stacked(place.crosstab(Filter(), "label", "split"), values, "split")
+    assert [sum(line[i] for _, line in series) for i in range(len(values))] == [
+        n for _, n in counted
+    ]
+
+
+def test_a_box_is_read_and_open_ends_stay_open() -> None:
+    state = {"selection": {"box": [{"x": [0.51234567, 0.25], "y": [1, 2]}]}}
+    assert plots.first_box(state) == {"x": (0.25, 0.5123), "y": (1.0, 2.0)}
+    for nothing in (None, {}, {"selection": {}}, {"selection": {"box": []}},
+                    {"selection": {"box": [{"x": [1]}]}}):  # fmt: skip
+        assert plots.first_box(nothing) is None
+    series = [("", np.array([0, 10, 11, 12, 13, 90.0]), np.ones(5))]
+    assert plots.opened_ends((8.0, 11.5), series) == (None, 11.5)
+    assert plots.opened_ends((10.5, 14.0), series) == (10.5, None)
+
+
+def test_points_are_read_from_what_the_browser_sends() -> None:
+    sent = {"selection": {"points": [{"customdata": [2]}, {"point_index": 1}, {"customdata": "x"}]}}
+    assert plots.points(sent) == [2, 1] and plots.points(None) == []
+
+
+def test_what_is_different_about_broken_files(workspace: Path) -> None:
+    place = recipe.browser(workspace)
+    dogs = Filter().with_values("label", ("dog",))
+    found = place.compare(dogs, None)
+    rest = Filter().with_values("label", (HOSTILE_CLASS,))
+    assert found == place.compare(dogs, rest), "the rest of two classes is the other class"
+    markup = "".join(comparing.effect_bar(d) for d in found)
+    assert markup.count("r-effect") == len(found) > 0
+    assert all(comparing.is_clear(d) == (d.low > 0 or d.high < 0) for d in found)
+    assert comparing.set_by(dogs, "label") and not comparing.set_by(dogs, "width")
+
+
+# -- decisions ----------------------------------------------------------------------------------
+
+
+def test_decisions_are_made_undone_and_counted(own: Path) -> None:
+    test = drawn("browse")
+    recipe.decide(own, "exclude", [1, 2], "blurry")
+    recipe.decide(own, "tag", [2, 3], HOSTILE)
+    test = drawn("browse")
+    assert not test.exception
+    assert "2 left out" in said(test) and "2 tagged" in said(test)
+    assert HOSTILE not in said(test)
+    test.button(key="undo-grid").click().run()
+    assert "tagged" not in said(test) and "2 left out" in said(test)
+    test.button(key="redo-grid").click().run()
+    assert "2 tagged" in said(test)
+    assert shown_rows(drawn("browse", tag=HOSTILE)) == [2, 3]
+    assert shown_rows(drawn("browse", decision="excluded")) == [1, 2]
+
+
+def test_nothing_can_be_decided_about_nothing(workspace: Path) -> None:
+    test = drawn("browse")
+    for kind in ("exclude", "include"):
+        assert test.button(key=f"{kind}-grid").disabled
+
+
+def test_said_what_was_done_is_no_markup() -> None:
+    batch = decisions_bar.Batch(1, "tag", HOSTILE, 1200, "ada", "2026-11-22T21:00:00+00:00")
+    text = decisions_bar.said(batch, "Tagged")
+    assert text.startswith("Tagged") and text.endswith("1,200 samples.")
+    assert "<img" not in text and "![x](" not in text and "**b**" not in text
+    assert decisions_bar.said(batch, "Taken back").startswith("Taken back: tagged")
+    assert "nothing" in decisions_bar.said(None, "Taken back")
+
+
+def test_history_shows_what_was_undone_and_escapes_notes(own: Path) -> None:
+    recipe.decide(own, "note", [4], HOSTILE, who="<b>ada</b>")
+    recipe.decide(own, "exclude", [4])
+    recipe.undo(own)
+    markup = sample.history(recipe.history(own, 4).to_pylist())
+    assert markup.index("Left out") < markup.index("Noted"), "newest first"
+    assert "<s>Left out</s>" in markup and "<img" not in markup and "<b>ada" not in markup
+
+
+# -- one sample ---------------------------------------------------------------------------------
+
+
+def test_the_dialog_shows_everything_about_a_sample(own: Path) -> None:
+    script = "from app.sample import sample_dialog\nsample_dialog({row}, '')\n"
+    for row in range(0, N_SAMPLES, 5):
+        test = AppTest.from_string(script.format(row=row), default_timeout=60).run()
+        assert not test.exception
+        markup = said(test)
+        assert words.escaped(sample.columns_of(row)["path"]) in markup
+        assert HOSTILE_CLASS not in markup and HOSTILE_FILE not in markup
+    gone = AppTest.from_string(script.format(row=10_000), default_timeout=60).run()
+    assert "no longer part" in said(gone)
+
+
+def test_kin_of_a_copy(workspace: Path) -> None:
+    finding = opened.findings()["exact_duplicates"]
+    first, second = (int(r) for r in finding.subjects.rows)
+    assert second in sample.copies_of(first).rows.tolist()
+    near = sample.neighbours_of(first)
+    assert near.rows[0] == second and first not in near.rows and len(near) <= sample.NEIGHBOURS
+
+
+def test_measures_have_their_place() -> None:
+    markup = sample.measures({"brightness": 0.5, "path": "<b>"}, {"brightness": 0.75})
+    assert "more than 75% of samples" in markup and "<b>" not in markup
+
+
+def test_exif_in_words() -> None:
+    from PIL import Image
+
+    exif = Image.Exif()
+    exif[0x010F], exif[0x0112] = "<b>Maker</b>", 6
+    exif.get_ifd(0x8825)[1] = "N"
+    found = sample.named_exif(exif)
+    assert found["Make"] == "<b>Maker</b>" and found["Orientation"] == "6" and "Position" in found
+    assert "<b>Maker" not in words.table(found)
+
+
+def test_the_place_in_a_view() -> None:
+    rows = np.array([5, 3, 9])
+    assert sample.place_of(9, rows) == 2
+    assert sample.place_of(4, rows) is None and sample.place_of(4, None) is None
+
+
+# -- export -------------------------------------------------------------------------------------
+
+
+def test_export_shows_first_what_it_will_write_and_writes_that(own: Path, tmp_path: Path) -> None:
+    recipe.decide(own, "exclude", [0, 1])
+    test = drawn("export")
+    assert f"<b>{N_SAMPLES - 2} samples</b> of {N_SAMPLES}" in said(test)
+    test.multiselect(key="export-drop").set_value(["corruption"]).run()
+    assert f"<b>{N_SAMPLES - 3} samples</b>" in said(test)
+    dest = tmp_path / "clean"
+    test.text_input(key="export-dest").set_value(str(dest)).run()
+    test.selectbox(key="export-kind").set_value("manifest").run()
+    test.button(key="export-go").click().run(timeout=120)
+    assert not test.exception
+    assert f"<b>{N_SAMPLES - 3} samples</b> written to" in said(test)
+    assert (dest / "manifest.csv").exists() and (dest / "excluded.csv").exists()
+    assert HOSTILE_CLASS not in said(test)
+
+
+@pytest.mark.parametrize("bad", ["relative/folder", "\0", "FULL", "FILE"])
+def test_a_bad_destination_is_refused_before_anything_is_written(
+    bad: str, workspace: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "x").write_text("mine")
+    named = {"FULL": str(tmp_path / "full"), "FILE": str(tmp_path / "full" / "x")}.get(bad, bad)
+    test = drawn("export")
+    test.text_input(key="export-dest").set_value(named).run()
+    assert not test.exception
+    assert "r-problem" in said(test) and test.button(key="export-go").disabled
+    assert [p.name for p in (tmp_path / "full").iterdir()] == ["x"]

@@ -1,0 +1,201 @@
+"""Can someone find samples, look at them, decide about them and come back to it, in a browser?"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from recipe_core import recipe
+from recipe_core.data.browse import Filter
+from tests.app.making import HOSTILE_CLASS, HOSTILE_FILE, N_SAMPLES
+from tests.browser.conftest import app_on
+from tests.browser.test_app import CELL, expect
+
+TAG = "<img src=x onerror=document.title='hacked'>"
+GRID_STATUS = "[role=status]"
+
+
+@pytest.fixture
+def own(scanned: Path, tmp_path: Path) -> Path:
+    """A copy of the scanned workspace, to be written to."""
+    shutil.copytree(scanned, tmp_path / "own")
+    return tmp_path / "own"
+
+
+@pytest.fixture
+def own_site(own: Path, tmp_path: Path) -> Iterator[str]:
+    with app_on(own, tmp_path) as address:
+        yield address
+
+
+def opened(page: Any, address: str) -> None:
+    page.goto(address)
+    page.locator(CELL).first.wait_for()
+
+
+def shown(page: Any, n: int) -> None:
+    expect(page.locator(GRID_STATUS).first).to_contain_text(re.compile(rf"^{n} samples?\b"))
+
+
+def test_facets_filter_and_the_address_brings_them_back(page: Any, site: str) -> None:
+    opened(page, f"{site}/browse")
+    page.get_by_role("checkbox", name="dog").check()
+    shown(page, 12)
+    page.wait_for_url(re.compile(r"label=dog"))
+    splits = page.get_by_role("group", name="Split")
+    expect(splits.locator("label", has_text="test")).to_contain_text("4")
+    splits.get_by_role("checkbox", name="test").check()
+    shown(page, 4)
+    page.reload()
+    shown(page, 4)
+    expect(page.get_by_role("checkbox", name="dog")).to_be_checked()
+    page.get_by_role("button", name="Label: dog").click()
+    shown(page, 8)
+    page.get_by_role("button", name="Clear all").click()
+    shown(page, N_SAMPLES)
+    expect(page).not_to_have_url(re.compile(r"\?."))
+
+
+def test_a_range_is_set_with_the_keyboard(page: Any, site: str, scanned: Path) -> None:
+    opened(page, f"{site}/browse")
+    page.get_by_role("slider", name="Brightness, least", exact=True).focus()
+    for _ in range(3):
+        page.keyboard.press("PageUp")
+    page.wait_for_url(re.compile(r"brightness=[\d.]+\.\."))
+    low = float(re.search(r"brightness=([\d.]+)\.\.", page.url).group(1))  # type: ignore[union-attr]
+    wanted = recipe.browser(scanned).rows(Filter().with_range("brightness", low, None))
+    assert 0 < len(wanted) < N_SAMPLES
+    shown(page, len(wanted))
+    page.get_by_label("Brightness, most, typed").fill("0")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("No sample fits")).to_be_visible()
+
+
+def test_a_brush_filters_the_grid(page: Any, site: str) -> None:
+    opened(page, f"{site}/browse?beside=plots")
+    plot = page.locator(".js-plotly-plot .draglayer .nsewdrag").first
+    plot.wait_for()
+    box = plot.bounding_box()
+    page.mouse.move(box["x"] + 0.4 * box["width"], box["y"] + 0.3 * box["height"])
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.6 * box["width"], box["y"] + 0.5 * box["height"], steps=5)
+    page.mouse.move(box["x"] + 0.7 * box["width"], box["y"] + 0.7 * box["height"], steps=5)
+    page.mouse.up()
+    page.wait_for_url(re.compile(r"brightness=[\d.]+\.\.[\d.]+"))
+    expect(page.get_by_role("button", name=re.compile("^Brightness: "))).to_be_visible()
+    expect(page.locator(GRID_STATUS).first).not_to_contain_text(f"{N_SAMPLES} samples")
+
+
+def test_a_number_of_the_table_sets_both_facets(page: Any, site: str) -> None:
+    opened(page, f"{site}/browse?beside=plots")
+    for name, value in (("Across", "Label"), ("Up", "Split")):
+        page.get_by_role("combobox", name=name, exact=True).click()
+        page.get_by_role("option", name=value, exact=True).click()
+        page.wait_for_timeout(500)
+    page.get_by_role("button", name="dog, test: 4").click()
+    shown(page, 4)
+    page.wait_for_url(re.compile(r"label=dog.*split=test|split=test.*label=dog"))
+
+
+def test_an_expression_is_tried_where_it_is_typed(page: Any, site: str) -> None:
+    opened(page, f"{site}/browse")
+    field = page.get_by_label("SQL condition", exact=True)
+    field.fill("width >")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("does not work")
+    expect(field).to_have_value("width >")
+    shown(page, N_SAMPLES)
+    field.fill("split = 'test' and label = 'dog'")
+    page.keyboard.press("Enter")
+    shown(page, 4)
+    expect(page.get_by_role("alert")).to_have_count(0)
+
+
+def test_select_leave_out_and_undo(own_site: str, page: Any, own: Path) -> None:
+    opened(page, f"{own_site}/browse?label=dog")
+    shown(page, 12)
+    page.get_by_role("grid", name="Samples").focus()
+    page.keyboard.press("Control+a")
+    expect(page.get_by_text("12 samples selected")).to_be_visible()
+    page.get_by_role("button", name="Leave out").click()
+    expect(page.get_by_text("12 left out")).to_be_visible()
+    dogs = recipe.browser(own).rows(Filter().with_values("label", ("dog",)))
+    left_out = Filter().with_values("decision", ("excluded",))
+    assert recipe.browser(own).rows(left_out).tolist() == dogs.tolist()
+    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_text("12 left out")).to_have_count(0)
+    assert len(recipe.browser(own).rows(left_out)) == 0
+    page.get_by_role("grid", name="Samples").focus()
+    page.keyboard.press("Home")
+    page.keyboard.press("Escape")
+    page.keyboard.press("x")
+    expect(page.get_by_text(re.compile(r"\b\d+ left out"))).to_be_visible()
+
+
+def test_a_tag_that_is_markup_stays_text(own_site: str, page: Any, own: Path) -> None:
+    recipe.decide(own, "tag", [0, 1, 2], TAG)
+    recipe.decide(own, "note", [0], TAG, who=TAG)
+    opened(page, f"{own_site}/browse")
+    page.get_by_role("checkbox", name=TAG).check()
+    shown(page, 3)
+    page.locator(CELL).first.click()
+    expect(page.get_by_role("dialog")).to_contain_text(TAG)
+    page.wait_for_timeout(500)
+    assert page.locator("img[src=x]").count() == 0 and page.title() != "hacked"
+
+
+def test_details_by_keyboard(page: Any, site: str) -> None:
+    opened(page, f"{site}/browse?label=dog")
+    page.get_by_role("grid", name="Samples").focus()
+    page.keyboard.press("Enter")
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("1 of 12 in this view")
+    expect(dialog).to_contain_text("Measured")
+    page.keyboard.press("ArrowRight")
+    expect(dialog).to_contain_text("2 of 12 in this view")
+    page.keyboard.press("ArrowRight")
+    expect(dialog).to_contain_text("3 of 12 in this view")
+    page.keyboard.press("ArrowLeft")
+    expect(dialog).to_contain_text("2 of 12 in this view")
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+
+
+def test_a_copy_is_compared_and_the_picture_zooms(page: Any, site: str) -> None:
+    opened(page, f"{site}/browse?finding=Exact+duplicates")
+    page.locator(CELL).first.click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("Copies and group members")
+    scale = dialog.locator(".scale")
+    expect(scale).to_contain_text("96 × 80 px")
+    dialog.get_by_role("button", name="1 : 1").or_(
+        dialog.get_by_role("button", name="One picture pixel per screen pixel")
+    ).first.click()
+    expect(scale).to_contain_text("100 %")
+    dialog.locator("button.sample").first.click()
+    expect(dialog).to_contain_text("Stop comparing")
+    expect(dialog.locator(".pane")).to_have_count(2)
+    dialog.get_by_text("Difference", exact=True).click()
+    expect(dialog.locator(".pane")).to_have_count(1)
+    expect(dialog.locator(".pane img")).to_have_count(2)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("beside", ["plots", "differences"])
+def test_hostile_names_beside_the_pictures(page: Any, site: str, beside: str, scheme: str) -> None:
+    page.set_viewport_size({"width": 900, "height": 900})
+    page.emulate_media(color_scheme=scheme)
+    opened(page, f"{site}/browse?beside={beside}&split=train")
+    expect(page.get_by_role("checkbox", name=HOSTILE_CLASS)).to_be_visible()
+    page.wait_for_load_state("networkidle")
+    assert page.title() != "hacked" and page.locator("img[src=x]").count() == 0
+    expect(page.locator(f'{CELL}[title*="hacked"]')).to_contain_text(HOSTILE_FILE)
+    wide = page.evaluate(
+        "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    )
+    assert wide <= 0, "nothing sticks out at 900 px"
