@@ -48,7 +48,7 @@ from recipe_core.store.workspace import (
 if TYPE_CHECKING:
     from recipe_core.data.browse import Browser, Filter, Order, Sources
     from recipe_core.data.export import ExportSummary, Kind, Link
-from recipe_core.data.survey import Changes
+    from recipe_core.data.survey import Changes
     from recipe_core.data.vectors import Vectors
     from recipe_core.store.decisions import Batch, Decisions
     from recipe_core.store.decisions import Kind as DecisionKind
