@@ -570,7 +570,10 @@ def decide(
 
 
 def _ids(found: Evidence, rows: Sequence[int] | npt.NDArray[np.integer[Any]]) -> list[str]:
-    wanted = np.unique(np.asarray(rows, dtype=np.int64))
+    given = np.asarray(rows)
+    if given.size and given.dtype.kind not in "iu":  # a mask or shares would name other samples
+        raise Misuse(f"Samples are named by row numbers, not by {given.dtype} values.")
+    wanted = np.unique(given.astype(np.int64))
     if len(wanted) and not 0 <= wanted[0] <= wanted[-1] < len(found):
         raise Misuse(f"Rows go from 0 to {len(found) - 1}, not {wanted[0]} to {wanted[-1]}.")
     return list(found.samples["sample_id"].take(pa.array(wanted)).to_pylist())

@@ -242,6 +242,7 @@ class Vectors:
 
         Letters are lowered one by one, as Arrow's utf8_lower does it.
         """
+        text = text.encode("utf-8", "replace").decode()  # half a surrogate pair is in no name
         sought = pc.utf8_lower(pa.scalar(text)).as_py()
         lowered = self._once("lowered", "path", self._lowered)
         found = pc.match_substring(lowered, sought)

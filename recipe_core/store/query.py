@@ -68,7 +68,7 @@ class SampleQuery:
             found = self._answered(where, text)
         except duckdb.InterruptException:
             raise Misuse(f"{where!r} takes longer than {MOST_SECONDS:g} seconds.") from None
-        except (duckdb.Error, UnicodeEncodeError) as e:
+        except (duckdb.Error, UnicodeEncodeError, TypeError) as e:
             raise Misuse(f"The expression {where!r} does not work: {_first_line(e)}") from None
         if len(found) > self._n or (len(found) and not 0 <= found.min() <= found.max() < self._n):
             raise Misuse(f"{where!r} is not an expression about the rows of the sample table.")
