@@ -167,6 +167,10 @@ class _Member(Generic[T]):
         """Number and attempt at work."""
         return next(iter(self.tasks.values()))
 
+    def confirms(self) -> bool:
+        """Whether an item is at work that must be alone."""
+        return any(attempt.confirming for _, attempt in self.tasks.values())
+
 
 @dataclass
 class _Crew(Generic[T, R]):
@@ -184,11 +188,12 @@ class _Crew(Generic[T, R]):
         """Gives work to whoever is ready and has room; False when all is done.
 
         Hires one actor a call, up to `most`. An actor that has not said that it is ready gets no
-        work: if it dies, the work's import is to blame and not an item.
+        work: if it dies, the work's import is to blame and not an item. An item that confirms its
+        guilt has an actor to itself: the answer to a finished item is lost when the next one dies.
         """
         while (attempt := self._next(source)) is not None:
-            full = 1 if len(self.members) < most else IN_FLIGHT
-            able = [m for m in self.members if m.ready and len(m.tasks) < full]
+            full = 1 if len(self.members) < most or attempt.confirming else IN_FLIGHT
+            able = [m for m in self.members if m.ready and len(m.tasks) < full and not m.confirms()]
             if not able:
                 self.again.appendleft(attempt)
                 if len(self.members) < most:
