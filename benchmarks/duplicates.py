@@ -26,9 +26,9 @@ import pyarrow.csv
 from PIL import Image, ImageDraw, ImageEnhance, ImageOps
 
 from recipe_core.data.checks.near_duplicates import Params
-from recipe_core.data.intervals import wilson
 from recipe_core.data.near_pairs import measure_near
 from recipe_core.kernel.evidence import Evidence
+from recipe_core.kernel.intervals import wilson
 from recipe_core.kernel.nouns import BOX_FIELDS, SAMPLE_FIELDS, Dataset
 
 DATA = Path(os.environ.get("RECIPE_REAL_DATA", Path(__file__).parents[2] / "shared" / "data"))

@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from recipe_core.data.intervals import Z95, wilson
 from recipe_core.data.vectors import Category, Numbers, Rows, from_sortable_bits, sortable_bits
+from recipe_core.kernel.intervals import Z95, wilson
 
 THREADS = min(4, os.cpu_count() or 1)
 MOST_OF_A_COLUMN = 20

@@ -17,13 +17,13 @@ import pyarrow as pa
 import simplejpeg
 from PIL import Image, ImageDraw, ImageOps
 
-from recipe_core.data.intervals import wilson
 from recipe_core.data.near_pairs import FLAT, FLOOR, NEAR, RADIUS, WAYS, Keys, compared, keys_of
 from recipe_core.data.pixel_copies import firsts
 from recipe_core.images.likeness import SIDE, TURNS, WHOLE, detail, squashed
 from recipe_core.images.thumbnails import QUALITY
 from recipe_core.kernel.check import Measure
 from recipe_core.kernel.evidence import Evidence, Files
+from recipe_core.kernel.intervals import wilson
 from recipe_core.kernel.nouns import Chart
 from recipe_core.kernel.progress import Progress, silent
 

@@ -10,8 +10,8 @@ from scipy.stats import binomtest
 
 from recipe_core.data.checks import class_balance
 from recipe_core.data.checks.class_balance import CHECK, effective_classes
-from recipe_core.data.intervals import wilson
 from recipe_core.kernel.check import judged
+from recipe_core.kernel.intervals import wilson
 from tests.making import make_evidence
 
 

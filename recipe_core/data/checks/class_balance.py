@@ -17,11 +17,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow.compute as pc
 
-from recipe_core.data.intervals import accuracy_half_width
 from recipe_core.data.properties import counted, listed
 from recipe_core.kernel.check import Check
 from recipe_core.kernel.errors import MissingInput
 from recipe_core.kernel.evidence import Evidence
+from recipe_core.kernel.intervals import accuracy_half_width
 from recipe_core.kernel.nouns import NO_SUBJECTS, Chart, Finding, Subjects, Verdict
 from recipe_core.kernel.params import setting
 

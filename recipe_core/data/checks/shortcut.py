@@ -23,11 +23,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from recipe_core.data import properties
-from recipe_core.data.intervals import Z95
 from recipe_core.data.properties import Property, counted, listed, rows_where, shown
 from recipe_core.kernel.check import Check, Measure
 from recipe_core.kernel.errors import MissingInput
 from recipe_core.kernel.evidence import Evidence, Files
+from recipe_core.kernel.intervals import Z95
 from recipe_core.kernel.nouns import NO_SUBJECTS, Chart, Finding, Subjects, Verdict
 from recipe_core.kernel.params import setting
 from recipe_core.kernel.progress import Progress
