@@ -198,7 +198,7 @@ def _scan(asked: argparse.Namespace) -> int:
     try:
         report = recipe.scan(
             asked.source, place, format=asked.format, workers=asked.workers, engine=asked.engine,
-            check_ids=asked.check, overrides=parse_set(asked.set, recipe.parameter_types()),
+            check_ids=asked.check, overrides=parse_set(asked.set, recipe.parameter_types("data")),
             progress=progress, wait_s=asked.wait,
         )  # fmt: skip
     except BaseException as e:
@@ -229,7 +229,7 @@ def _check(asked: argparse.Namespace) -> int:
     from recipe_core import recipe
     from recipe_core.kernel.params import parse_set
 
-    overrides = parse_set(asked.set, recipe.parameter_types())
+    overrides = parse_set(asked.set, recipe.parameter_types("data"))
     return _told(recipe.check(asked.workspace, check_ids=asked.check, overrides=overrides), asked)
 
 

@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from recipe_core.store.views import Views
 
 T = TypeVar("T")
-STAGES = ("data",)
+STAGES = ("data", "skeleton")
 """The recipe's stages that stand so far, in its order."""
 REPORT_KINDS = ("html", "json", "md")
 
@@ -72,18 +72,31 @@ def checks(stage: str | None = None) -> tuple[Check, ...]:
     return tuple(c for s in wanted for c in checks_in(f"recipe_core.{s}.checks"))
 
 
-def chosen(ids: Sequence[str] | None) -> tuple[Check, ...]:
-    """The checks with these ids, all where `ids` is empty. Raises UnknownName."""
-    known = {c.id: c for c in checks()}
+def chosen(ids: Sequence[str] | None, stage: str = "data") -> tuple[Check, ...]:
+    """The checks of a stage with these ids, all of it where `ids` is empty.
+
+    Raises UnknownName; Misuse for a check of another stage, with the command that runs it.
+    """
+    known = {c.id: c for c in checks(stage)}
+    elsewhere = {c.id: c.stage for c in checks()}
     for check_id in ids or ():
+        if check_id not in known and check_id in elsewhere:
+            raise Misuse(f"{check_id} is a check of another stage. {_ASK[elsewhere[check_id]]}")
         if check_id not in known:
             raise UnknownName("check", check_id, known)
     return tuple(c for c in known.values() if not ids or c.id in ids)
 
 
-def parameter_types() -> dict[str, type]:
-    """check id -> its Params class."""
-    return {c.id: c.params for c in checks()}
+_ASK = {
+    "data": "Run: recipe scan SOURCE, or recipe check",
+    "skeleton": "It judges a training pipeline. Run: recipe sanity",
+}
+"""stage -> how its checks are run."""
+
+
+def parameter_types(stage: str | None = None) -> dict[str, type]:
+    """check id -> its Params class, of all checks or of one stage."""
+    return {c.id: c.params for c in checks(stage)}
 
 
 def default_workspace() -> Path:

@@ -8,6 +8,7 @@
     ├── WorkspaceError          results cannot be stored or read (disk full, read-only, damaged)
     │   └── WorkspaceBusy       another process is scanning into this workspace
     ├── MissingInput            a check lacks what it needs: it is skipped, with this reason
+    ├── ProbeFailed             a probe of the training pipeline raised, hung or died
     └── Cancelled               the user stopped it; what is done is kept
 
 A broken image file is not an error here: it is a row with an error class.
@@ -17,6 +18,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 
 class RecipeError(Exception):
@@ -55,6 +57,15 @@ class WorkspaceBusy(WorkspaceError):
 
 class MissingInput(RecipeError):
     """A check cannot be judged without this input: it is skipped, with the reason."""
+
+
+class ProbeFailed(RecipeError):
+    """A probe of the training pipeline raised, hung or died; carries its name and its reading."""
+
+    def __init__(self, probe: str, reading: Any) -> None:
+        super().__init__(f"{probe}: {reading.error}")
+        self.probe = probe
+        self.reading = reading
 
 
 class Cancelled(RecipeError):

@@ -139,9 +139,30 @@ class Chart:
     column: str | None = None
 
 
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A picture that a finding shows as evidence.
+
+    pixels  (H, W, 3) uint8, sRGB
+    """
+
+    title: str
+    pixels: npt.NDArray[np.uint8]
+    caption: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table that a finding shows as evidence: plain texts and numbers, as many as columns."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+
+
 @dataclass(frozen=True)
 class Finding:
-    """What a check has to say. A judge fills the first block; the front desk adds the second."""
+    """What a check has to say. A judge fills the first and the last block, the desk the second."""
 
     verdict: Verdict
     summary: str
@@ -157,3 +178,12 @@ class Finding:
     stage: str = ""
     thresholds: Mapping[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
+
+    value: Any = None
+    """The one figure that the verdict hangs on, as a number or a short text; None without one."""
+    expected: str = ""
+    """What `value` should have been, in a few words ("2.30 ± 0.04", "at least 0.9")."""
+    pictures: tuple[Picture, ...] = ()
+    tables: tuple[Table, ...] = ()
+    because: tuple[str, ...] = ()
+    """Ids of checks whose bad finding explains this one: mend those first."""

@@ -46,5 +46,12 @@ def _row(f: Finding) -> dict[str, Any]:
     return {
         "id": f.check, "stage": f.stage, "verdict": f.verdict, "summary": f.summary,
         "next_step": f.next_step, "numbers": dict(f.numbers), "n_subjects": len(f.subjects),
-        "thresholds": dict(f.thresholds), "seconds": round(f.seconds, 4),
+        "thresholds": dict(f.thresholds), "seconds": round(f.seconds, 4), **further(f),
     }  # fmt: skip
+
+
+def further(f: Finding) -> dict[str, Any]:
+    """What only some findings have, by its name in JSON: value, expected, because, tables."""
+    tables = [{"title": t.title, "columns": t.columns, "rows": t.rows} for t in f.tables]
+    every = {"value": f.value, "expected": f.expected, "because": f.because, "tables": tables}
+    return {name: held for name, held in every.items() if held not in (None, "", (), [])}

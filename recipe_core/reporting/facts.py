@@ -111,6 +111,26 @@ def _range(low: float | None, high: float | None) -> str:
     return f"{'' if low is None else number(low)} … {'' if high is None else number(high)}".strip()
 
 
+def against(finding: Finding) -> str:
+    """What was seen against what was expected: "Seen 4.1, expected 2.30 ± 0.04"; '' without."""
+    if finding.value is None and not finding.expected:
+        return ""
+    seen = f"Seen {number(finding.value)}" if finding.value is not None else ""
+    wanted = f"expected {finding.expected}" if finding.expected else ""
+    text = ", ".join(filter(None, (seen, wanted)))
+    return text[:1].upper() + text[1:]
+
+
+def explained(finding: Finding) -> str:
+    """The earlier checks that explain this one: "Mend parameters_update first"; '' without."""
+    names = ", ".join(finding.because)
+    return (
+        f"Explained by {names}: mend {'that' if len(finding.because) == 1 else 'those'} first."
+        if names
+        else ""
+    )
+
+
 def by_id(checks: Sequence[Check]) -> dict[str, Check]:
     """The checks by their id."""
     return {c.id: c for c in checks}

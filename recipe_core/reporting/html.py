@@ -7,22 +7,24 @@ anything, so that a file name made of markup could do nothing even if it were no
 from __future__ import annotations
 
 import base64
+import io
 from collections.abc import Sequence
 from importlib.resources import files as resources
 
 from recipe_core.kernel.check import Check
 from recipe_core.kernel.errors import MissingInput
 from recipe_core.kernel.evidence import Evidence, Files
-from recipe_core.kernel.nouns import Finding, Note
+from recipe_core.kernel.nouns import Finding, Note, Picture, Table
 from recipe_core.kernel.report import Report
 from recipe_core.reporting import facts
 from recipe_core.reporting.palette import DARK, LIGHT, Palette
 from recipe_core.reporting.pictures import Group, worst
 from recipe_core.reporting.svg import svg_figure
 from recipe_core.reporting.verdicts import SIGNS, WORDS, tally, worst_first
-from recipe_core.reporting.wording import counted, escaped, shortened
+from recipe_core.reporting.wording import counted, escaped, number, shortened
 
 PICTURES_A_CHECK = 24
+ROWS_A_TABLE = 60
 PICTURE_BUDGET = 2_200_000
 """Characters of embedded pictures in the whole file: it must go through a mail gate (< 3 MB)."""
 
@@ -119,12 +121,54 @@ def _notes(notes: Sequence[Note]) -> str:
 def _section(f: Finding, check: Check | None, album: Album) -> str:
     step = f'<p class="next"><b>Next:</b> {escaped(f.next_step)}</p>' if f.next_step else ""
     charts = "".join(svg_figure(c) for c in f.charts)
+    lines = "".join(
+        f"<p>{escaped(text)}</p>" for text in (facts.against(f), facts.explained(f)) if text
+    )
     return (
         f'<section class="check {f.verdict}" id="{escaped(f.check)}">{_badge(f.verdict)}'
         f"<h2>{escaped(check.question) if check else _spoken(f)}</h2>"
-        f'<p class="summary">{escaped(f.summary)}</p>{step}'
+        f'<p class="summary">{escaped(f.summary)}</p>{lines}{step}'
         + (f'<div class="charts">{charts}</div>' if charts else "")
-        + f"{album.page(f)}{_numbers(f)}{_thresholds(f, check)}{_why(check)}</section>"
+        + f"{_shown(f)}{_tables(f)}{album.page(f)}{_numbers(f)}{_thresholds(f, check)}"
+        f"{_why(check)}</section>"
+    )
+
+
+def _shown(f: Finding) -> str:
+    """The finding's own pictures, as PNG."""
+    shots = "".join(
+        f'<figure class="shown">'
+        f'<img src="data:image/png;base64,{_png(p)}" alt="{escaped(p.title)}">'
+        f"<figcaption><b>{escaped(p.title)}</b> {escaped(p.caption)}</figcaption></figure>"
+        for p in f.pictures
+    )
+    return f'<div class="strip">{shots}</div>' if shots else ""
+
+
+def _png(picture: Picture) -> str:
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(picture.pixels).save(buffer, "PNG", optimize=True)
+    return base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+def _tables(f: Finding) -> str:
+    return "".join(_table(t) for t in f.tables)
+
+
+def _table(t: Table) -> str:
+    """A table of the finding, cut to ROWS_A_TABLE."""
+    head = "".join(f"<th>{escaped(c)}</th>" for c in t.columns)
+    rows = "".join(
+        f"<tr>{''.join(f'<td>{escaped(number(cell))}</td>' for cell in row)}</tr>"
+        for row in t.rows[:ROWS_A_TABLE]
+    )
+    rest = len(t.rows) - ROWS_A_TABLE
+    more = f'<p class="more">And {rest:,} more rows in the JSON report.</p>' if rest > 0 else ""
+    return (
+        f'<h3>{escaped(t.title)}</h3><div class="wide"><table><thead><tr>{head}</tr></thead>{rows}'
+        f"</table></div>{more}"
     )
 
 

@@ -13,8 +13,10 @@ from recipe_core.reporting import facts
 from recipe_core.reporting.pictures import worst
 from recipe_core.reporting.verdicts import SIGNS, WORDS, tally, worst_first
 from recipe_core.reporting.wording import in_markdown as md
+from recipe_core.reporting.wording import number
 
 NAMES_A_CHECK = 12
+ROWS_A_TABLE = 40
 
 
 def markdown_report(report: Report, evidence: Evidence, checks: Sequence[Check] = ()) -> str:
@@ -52,11 +54,26 @@ def _section(f: Finding, check: Check | None, evidence: Evidence) -> list[str]:
     return [
         f"## {WORDS[f.verdict]}: {md(check.question if check else f.check)}",
         md(f.summary),
+        md(facts.against(f)),
+        md(facts.explained(f)),
         f"**Next:** {md(f.next_step)}" if f.next_step else "",
         _names(f, evidence),
+        *_tables(f),
+        *(f"*Picture in the HTML report: {md(p.title)}*" for p in f.pictures),
         _table(("Number", "Value"), ((md(a), md(b)) for a, b in facts.number_rows(f.numbers))),
         _table(("Threshold", "Used", "Default", "Reason"), _thresholds(f, check)),
     ]
+
+
+def _tables(f: Finding) -> list[str]:
+    """The finding's own tables, each below its title, cut to ROWS_A_TABLE."""
+    found = []
+    for t in f.tables:
+        rows = [[md(number(cell)) for cell in row] for row in t.rows[:ROWS_A_TABLE]]
+        rest = len(t.rows) - len(rows)
+        found += [f"**{md(t.title)}**", _table([md(c) for c in t.columns], rows)]
+        found += [f"And {rest:,} more rows in the JSON report."] if rest else []
+    return found
 
 
 def _thresholds(f: Finding, check: Check | None) -> list[tuple[str, ...]]:

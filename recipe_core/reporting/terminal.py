@@ -40,6 +40,8 @@ def _block(f: Finding, width: int, paint: Paint) -> str:
     narrow = width < NAME_WIDTH + 40
     indent = "    " if narrow else " " * (NAME_WIDTH + 1)
     body = _wrapped(f.summary, width, indent)
+    for line in filter(None, (facts.against(f), facts.explained(f))):
+        body += "\n" + _wrapped(line, width, indent)
     if f.next_step and f.verdict not in ("pass", "skipped"):
         body += "\n" + _wrapped(f"→ {f.next_step}", width, indent)
     lead = _painted(visible(name), f.verdict, paint)

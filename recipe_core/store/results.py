@@ -6,6 +6,7 @@ boxes.parquet     boxes in pixels
 tables.json       measure name -> file below tables/
 findings.json     every finding with its thresholds and charts, versions, date
 subjects.parquet  check, row, score, group, detail
+pictures.npz      the pictures of the findings, by check and number
 """
 
 from __future__ import annotations
@@ -13,21 +14,38 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from recipe_core.kernel.check import Measure
 from recipe_core.kernel.errors import WorkspaceError
 from recipe_core.kernel.evidence import Evidence
-from recipe_core.kernel.nouns import SAMPLE_FIELDS, Chart, Dataset, Finding, Note, Subjects
+from recipe_core.kernel.nouns import (
+    SAMPLE_FIELDS,
+    Chart,
+    Dataset,
+    Finding,
+    Note,
+    Picture,
+    Subjects,
+    Table,
+)
 from recipe_core.kernel.plain import plain
-from recipe_core.kernel.report import Report
-from recipe_core.store.workspace import Workspace, read_table, write_json, write_table
+from recipe_core.kernel.report import Report, further
+from recipe_core.store.workspace import (
+    Workspace,
+    read_arrays,
+    read_table,
+    write_arrays,
+    write_json,
+    write_table,
+)
 
 SUBJECT_FIELDS = pa.schema([
     ("check", pa.dictionary(pa.int32(), pa.string())),
@@ -83,8 +101,11 @@ def read_source(workspace: Workspace) -> Path:
 
 
 def write_report(folder: Path, report: Report) -> None:
-    """Stores the findings: the subjects first, so that findings.json completes them."""
+    """Stores the findings: subjects and pictures first, so that findings.json completes them."""
     write_table(folder / "subjects.parquet", _subject_table(report.findings))
+    shown = {_key(f.check, i): p.pixels for f in report.findings for i, p in enumerate(f.pictures)}
+    if shown:
+        write_arrays(folder / "pictures.npz", shown)
     write_json(
         folder / "findings.json",
         plain({
@@ -102,8 +123,10 @@ def read_report(workspace: Workspace) -> Report | None:
     stored = read_json(folder / "findings.json")
     subjects = read_table(folder / "subjects.parquet")
     codes = subjects["check"].combine_chunks().cast(pa.string()).to_numpy(zero_copy_only=False)
+    pixels = _stored_pixels(folder, stored["findings"])
     findings = tuple(
-        _finding(f, subjects.filter(pa.array(codes == f["check"]))) for f in stored["findings"]
+        _finding(f, subjects.filter(pa.array(codes == f["check"])), pixels)
+        for f in stored["findings"]
     )
     return Report(stored["dataset"], findings, stored["versions"], stored["created"])
 
@@ -115,18 +138,44 @@ def _without_subjects(f: Finding) -> dict[str, Any]:
     return row | {
         "numbers": dict(f.numbers), "thresholds": dict(f.thresholds),
         "grouped": f.subjects.groups is not None,
-        "charts": [asdict(c) for c in f.charts],
+        "charts": [asdict(c) for c in f.charts], **further(f),
+        **({"pictures": [(p.title, p.caption) for p in f.pictures]} if f.pictures else {}),
     }  # fmt: skip
 
 
-def _finding(stored: dict[str, Any], subjects: pa.Table) -> Finding:
+def _key(check_id: str, number: int) -> str:
+    return f"{check_id}-{number}"
+
+
+def _stored_pixels(
+    folder: Path, findings: Sequence[dict[str, Any]]
+) -> dict[str, npt.NDArray[np.uint8]]:
+    if not any(f.get("pictures") for f in findings):
+        return {}
+    return read_arrays(folder / "pictures.npz")
+
+
+def _finding(
+    stored: dict[str, Any], subjects: pa.Table, pixels: Mapping[str, npt.NDArray[np.uint8]]
+) -> Finding:
     grouped = stored.pop("grouped")
     charts = tuple(Chart(**c) for c in stored.pop("charts"))
+    more: dict[str, Any] = {
+        "because": tuple(stored.pop("because", ())),
+        "tables": tuple(
+            Table(t["title"], tuple(t["columns"]), tuple(map(tuple, t["rows"])))
+            for t in stored.pop("tables", ())
+        ),
+        "pictures": tuple(
+            Picture(title, pixels[_key(stored["check"], i)], caption)
+            for i, (title, caption) in enumerate(stored.pop("pictures", ()))
+        ),
+    }
     rows = Subjects(
         subjects["row"].to_numpy(), subjects["score"].to_numpy(), subjects["detail"].to_pylist(),
         subjects["group"].to_numpy() if grouped else None,
     )  # fmt: skip
-    return Finding(**stored, charts=charts, subjects=rows)
+    return Finding(**stored, **more, charts=charts, subjects=rows)
 
 
 def _subject_table(findings: Sequence[Finding]) -> pa.Table:

@@ -27,11 +27,14 @@ import os
 import shutil
 import socket
 import time
+import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -213,6 +216,25 @@ def read_table(path: Path, columns: list[str] | None = None) -> pa.Table:
         return pq.read_table(path, columns=columns, memory_map=False)
     except (OSError, pa.ArrowException) as e:
         raise WorkspaceError(f"{path} cannot be read ({e}). Scan the data set again.") from None
+
+
+def write_arrays(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+    """Writes an .npz file in one step; arrays of objects are refused."""
+
+    def write(temporary: Path) -> None:
+        with temporary.open("wb") as f:  # given a name, NumPy would put .npz behind it
+            np.savez_compressed(f, allow_pickle=False, **arrays)
+
+    replaced(path, write)
+
+
+def read_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
+    """Reads an .npz file of ours. Raises WorkspaceError where it is damaged."""
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            return dict(stored)
+    except (OSError, ValueError, zipfile.BadZipFile) as e:
+        raise WorkspaceError(f"{path} cannot be read ({e}). Run it again.") from None
 
 
 def commit(workspace: Workspace, fill: Callable[[Path], None]) -> Path:

@@ -1,7 +1,8 @@
 """Does every check catch its planted fault, pass its healthy twin, and keep the house's rules?
 
-One battery over every check that discovery finds. A check without `tests/planted/plant_<id>.py`
-fails here.
+One battery over every check that discovery finds. A data check without
+`tests/planted/plant_<id>.py` fails here; tests/contracts/test_skeleton_checks.py asks the same of
+the checks of a training pipeline.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from recipe_core.kernel.nouns import VERDICTS, Finding
 from recipe_core.kernel.plain import plain
 from tests.planted.plant import Plant
 
-CHECKS = recipe.checks()
+CHECKS = recipe.checks("data")
 
 
 def _plants(check: Check) -> tuple[Plant, ...]:
@@ -73,7 +74,7 @@ def _is_well_formed(finding: Finding, n: int) -> None:
         assert all(len(values) == width for values in chart.series.values()), chart.title
 
 
-@pytest.mark.parametrize("check", CHECKS, ids=lambda c: c.id)
+@pytest.mark.parametrize("check", recipe.checks(), ids=lambda c: c.id)
 def test_every_check_explains_itself(check: Check) -> None:
     assert check.stage in recipe.STAGES
     assert len(check.why) > 60, (

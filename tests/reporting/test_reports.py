@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import re
 from dataclasses import replace
@@ -11,8 +12,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from recipe_core.kernel.nouns import VERDICTS, Finding, Note
+from recipe_core.kernel.nouns import VERDICTS, Finding, Note, Picture, Table
 from recipe_core.reporting import html as html_module
 from recipe_core.reporting.html import PICTURES_A_CHECK, html_report
 from recipe_core.reporting.json_ import json_report, json_text
@@ -185,6 +187,51 @@ def test_a_finding_of_an_unknown_check_is_shown() -> None:
     text = html_report(made.report, made.evidence, made.files)
     assert "New one" in text
     assert "Seen." in markdown_report(made.report, made.evidence)
+
+
+# -- value, expectation, pictures, tables --------------------------------------------------------
+
+
+def with_evidence() -> Finding:
+    """A finding as the checks of a training pipeline make them, with hostile texts."""
+    pixels = np.zeros((4, 6, 3), np.uint8)
+    pixels[1, 2] = (255, 0, 7)
+    return Finding(
+        "fail", "Loss at init is off.", "Look at the last layer.", check="loss_at_init",
+        value=4.125, expected="2.303 ± 0.04", because=("parameters_update",),
+        pictures=(Picture("What the net sees", pixels, HOSTILE),),
+        tables=(Table("By layer", ("layer", HOSTILE), (("head", 0.5), (HOSTILE, 3))),),
+    )  # fmt: skip
+
+
+def test_value_expectation_and_explanation_are_in_every_form() -> None:
+    made = Made(report([with_evidence()]))
+    shown = page_of(made)
+    forms = [
+        "".join(shown.text), terminal_report(made.report, 200),
+        markdown_report(made.report, made.evidence),
+    ]  # fmt: skip
+    for text in forms:
+        assert "Seen 4.125, expected 2.303 ± 0.04" in text.replace("\\", "")
+        assert "Explained by parameters" in text and "mend that first" in text
+    [row] = json.loads(json_report(made.report))["checks"]
+    assert (row["value"], row["expected"]) == (4.125, "2.303 ± 0.04")
+    assert row["because"] == ["parameters_update"] and row["tables"][0]["rows"][0] == ["head", 0.5]
+    plain = json.loads(json_report(report()))["checks"][0]
+    assert not {"value", "expected", "because", "tables"} & set(plain)
+
+
+def test_pictures_and_tables_of_a_finding_are_in_the_page() -> None:
+    made = Made(report([with_evidence()]))
+    shown = page_of(made)
+    [image] = shown.all("img")
+    data = base64.b64decode((image["src"] or "").partition("base64,")[2])
+    assert np.array_equal(
+        np.array(Image.open(io.BytesIO(data))), with_evidence().pictures[0].pixels
+    )
+    text = "".join(shown.text)
+    assert "By layer" in text and visible(HOSTILE) in text and not shown.all("script")
+    assert "| head | 0.5 |" in markdown_report(made.report, made.evidence)
 
 
 # -- JSON ----------------------------------------------------------------------------------------
