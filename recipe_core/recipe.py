@@ -34,7 +34,7 @@ from recipe_core.kernel.nouns import Dataset, Finding
 from recipe_core.kernel.params import Overrides, Value, merged, read_toml, resolve
 from recipe_core.kernel.progress import Progress, silent
 from recipe_core.kernel.report import Report
-from recipe_core.store import results
+from recipe_core.store import columns, results
 from recipe_core.store.workspace import (
     Workspace,
     commit,
@@ -316,7 +316,11 @@ def exists(workspace: Path | str | None = None) -> bool:
 
 def state(workspace: Path | str | None = None) -> str:
     """A text that changes whenever the results change: a key for caches."""
-    return _open(workspace).state()
+    return _state(_open(workspace))
+
+
+def _state(place: Workspace) -> str:
+    return f"{place.state()} {columns.state(place)}".strip()
 
 
 def source(workspace: Path | str | None = None) -> Path:
@@ -339,7 +343,42 @@ def changed_since(workspace: Path | str | None = None) -> Changes:
 def evidence(workspace: Path | str | None = None) -> Evidence:
     """Everything measured, kept in this process while the results stay the same."""
     place = _open(workspace)
-    return _kept(place, "evidence", lambda: results.read_evidence(place), place.current())
+    base, added = _measured_evidence(place), columns.state(place)
+    if not added:
+        return base
+
+    def join() -> Evidence:
+        samples = columns.joined(place, base.samples)
+        # what is known of the columns of the scan holds for the joined table too
+        return Evidence(base.dataset, samples, base.boxes, base.tables, dict(base._cache))
+
+    return _kept(place, "evidence", join, (id(base), added))
+
+
+def _measured_evidence(place: Workspace) -> Evidence:
+    """What scans measured, without extra columns."""
+    state = (place.current(), _tables_state(place))
+    return _kept(place, "measured", lambda: results.read_evidence(place), state)
+
+
+def _tables_state(place: Workspace) -> int:
+    folder = place.current()
+    try:
+        return (folder / "tables.json").stat().st_mtime_ns if folder else 0
+    except OSError:
+        return 0
+
+
+def add_columns(workspace: Path | str | None, source: str, table: pa.Table) -> None:
+    """Adds columns to the sample table, in place of earlier ones of the same source.
+
+    table  `row` int64 and the columns, any number of rows; samples that it leaves out have nulls
+
+    Raises Misuse for a name that is taken, WorkspaceError.
+    """
+    place = _open(workspace)
+    found = _measured_evidence(place)
+    columns.write(place, source, found.samples, table, fingerprint(found))
 
 
 def last_report(workspace: Path | str | None = None) -> Report | None:
@@ -425,7 +464,7 @@ def _subject_rows(f: Finding, found: Evidence) -> pa.Table:
 
 def _with_findings(place: Workspace) -> pa.Table:
     """The sample table with a column `findings`: the ids of the checks that name the sample."""
-    return _kept(place, "table", lambda: _add_findings(place), place.state())
+    return _kept(place, "table", lambda: _add_findings(place), _state(place))
 
 
 def _add_findings(place: Workspace) -> pa.Table:
@@ -440,7 +479,7 @@ def _add_findings(place: Workspace) -> pa.Table:
 def _query(place: Workspace) -> SampleQuery:
     from recipe_core.store.query import SampleQuery
 
-    return _kept(place, "query", lambda: SampleQuery(_with_findings(place)), place.state())
+    return _kept(place, "query", lambda: SampleQuery(_with_findings(place)), _state(place))
 
 
 class _StoredFiles:
@@ -500,14 +539,14 @@ def browser(workspace: Path | str | None = None) -> Browser:
     from recipe_core.data.browse import Browser, decided_by_row
 
     place = _open(workspace)
-    vectors, sources = _kept(place, "vectors", lambda: _vectors(place), place.state())
+    vectors, sources = _kept(place, "vectors", lambda: _vectors(place), _state(place))
     count = decisions(place.path).state()
 
     def make() -> Browser:
         marks = decided_by_row(decided(place.path), vectors.n, count)
         return Browser(vectors, marks, sources)
 
-    return _kept(place, "browser", make, (place.state(), count))
+    return _kept(place, "browser", make, (_state(place), count))
 
 
 def _vectors(place: Workspace) -> tuple[Vectors, Sources]:
