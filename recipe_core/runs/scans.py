@@ -16,11 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from recipe_core.kernel.errors import Misuse
 from recipe_core.runs.progress_file import State, read_state
-from recipe_core.runs.watched import Identity, alive
+from recipe_core.runs.watched import Identity, alive, identity
 from recipe_core.runs.watched import stop as stop_process
 from recipe_core.store.workspace import Workspace, prepare, write_json, writing
 
@@ -76,11 +74,7 @@ def _launch(place: Workspace, words: list[str]) -> None:
             start_new_session=True, close_fds=True,
         )  # fmt: skip
     _children.append(process)
-    try:
-        started = psutil.Process(process.pid).create_time()
-    except psutil.Error:
-        started = time.time()
-    launch = {"pid": process.pid, "pid_started": started, "time": time.time(),
+    launch = {"pid": process.pid, "pid_started": identity(process.pid).started, "time": time.time(),
               "command": shlex.join(words), "source": words[2]}  # fmt: skip
     write_json(place.scan_folder / "launch.json", launch)
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
+import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
 
@@ -17,22 +20,51 @@ class Identity:
 
     pid: int
     started: float
-    """psutil's create_time, seconds since the epoch"""
+    """when it started, in seconds of a clock that nobody sets; see `started`"""
 
 
 def myself() -> Identity:
     """This process."""
-    return Identity(os.getpid(), psutil.Process().create_time())
+    return identity(os.getpid())
+
+
+def identity(pid: int) -> Identity:
+    """The process that has this number now; `started` is 0 where none has."""
+    try:
+        return Identity(pid, _seen(pid)[0])
+    except (psutil.Error, OSError):
+        return Identity(pid, 0.0)
+
+
+def machine() -> str:
+    """This machine since its last start; numbers of processes mean something only here."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        boot = f"{psutil.boot_time():.0f}"
+    return f"{socket.gethostname()} {boot}"
 
 
 def alive(who: Identity) -> bool:
     """Whether exactly this process runs (a zombie does not)."""
     try:
-        process = psutil.Process(who.pid)
-        same = abs(process.create_time() - who.started) < 0.05
-        return bool(same and process.status() != psutil.STATUS_ZOMBIE)
-    except psutil.Error:
+        started, zombie = _seen(who.pid)
+    except (psutil.Error, OSError):
         return False
+    return abs(started - who.started) < 0.05 and not zombie
+
+
+def _seen(pid: int) -> tuple[float, bool]:
+    """When the process started, and whether it is a zombie.
+
+    On Linux in seconds since the machine's start: seconds since the epoch are worked out from the
+    clock and change with each correction of it, and a run that lives would be called lost.
+    """
+    if not sys.platform.startswith("linux"):
+        process = psutil.Process(pid)
+        return process.create_time(), process.status() == psutil.STATUS_ZOMBIE
+    fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+    return int(fields[19]) / os.sysconf("SC_CLK_TCK"), fields[0] in (b"Z", b"X")
 
 
 def stop(who: Identity, *, grace_s: float = 3.0) -> None:

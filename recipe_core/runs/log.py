@@ -1,0 +1,206 @@
+"""What did a run measure? Its curves in one SQLite file, what happened to it in events.jsonl.
+
+The training loop only appends to a list in memory; one thread writes what has gathered, three
+times a second, in one transaction. WAL lets any number of readers look on meanwhile.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import sqlite3
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from recipe_core.kernel.errors import WorkspaceError
+from recipe_core.kernel.plain import plain
+from recipe_core.runs.folder import RunFolder
+
+SECONDS_BETWEEN_WRITES = 0.3
+BUSY_SECONDS = 30.0
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS names (
+    id INTEGER PRIMARY KEY, name TEXT NOT NULL, per TEXT NOT NULL, UNIQUE (name, per)
+);
+CREATE TABLE IF NOT EXISTS points (
+    name INTEGER NOT NULL, x INTEGER NOT NULL, step INTEGER NOT NULL, epoch REAL, value REAL,
+    time REAL NOT NULL, PRIMARY KEY (name, x)
+) WITHOUT ROWID;
+"""
+# x is the step of a curve per step and the epoch of one per epoch; a value of NULL is NaN.
+_INSERT = "INSERT OR REPLACE INTO points VALUES (?, ?, ?, ?, ?, ?)"
+
+
+class Number(Protocol):
+    """What `float` takes: a number, or a 0-d array or tensor."""
+
+    def __float__(self) -> float: ...
+
+
+class RunLog:
+    """The writing end; every call returns at once, from any thread.
+
+    Values may be 0-d tensors on a device, detached and not written to again: they are read in the
+    writer's thread, so that the loop need not wait for the device.
+    When the disk is full the next call raises WorkspaceError; what was written stays.
+    """
+
+    def __init__(self, folder: RunFolder, every_s: float = SECONDS_BETWEEN_WRITES) -> None:
+        self._folder = folder
+        self._every_s = every_s
+        self._rows: deque[tuple[Any, ...]] = deque()
+        self._unwritten: list[tuple[Any, ...]] = []
+        self._happened: deque[dict[str, Any]] = deque()
+        self._step = 0
+        self._names: dict[tuple[str, str], int] = {}
+        self._newest: dict[str, float] = {}
+        self._problem: WorkspaceError | None = None
+        self._told = False
+        self._writing = threading.Lock()
+        self._ending = threading.Event()
+        self._db = self._opened()
+        self._thread = threading.Thread(target=self._write_on, name="run log", daemon=True)
+        self._thread.start()
+
+    def scalars(self, step: int, values: Mapping[str, Number], epoch: float | None = None) -> None:
+        """Values at an optimisation step (counted from 0 or 1, as the loop likes)."""
+        if self._problem is not None:
+            self._tell()
+        self._step = step
+        self._rows.append(("step", step, step, epoch, dict(values), time.time()))
+
+    def epoch(self, epoch: int, values: Mapping[str, Number], step: int | None = None) -> None:
+        """Values of a whole epoch; `step`: the last one of it (default: the last one logged)."""
+        if self._problem is not None:
+            self._tell()
+        at = self._step if step is None else step
+        self._rows.append(("epoch", epoch, at, epoch, dict(values), time.time()))
+
+    def event(self, kind: str, text: str, **data: Any) -> None:
+        """Something that happened, in a sentence; `data` must be able to go into JSON."""
+        happened = {"time": time.time(), "kind": kind, "text": text, "step": self._step}
+        self._happened.append(happened | ({"data": plain(data)} if data else {}))
+
+    def rewind(self, step: int) -> None:
+        """Forgets what was measured after this step: a resumed run measures it again."""
+        self.flush()
+        with self._writing, self._db as db:
+            db.execute("DELETE FROM points WHERE step > ?", (step,))
+        self._step = step
+
+    def flush(self) -> None:
+        """Returns when everything is written. Raises WorkspaceError where it cannot be."""
+        self._write()
+        if self._problem is not None:
+            self._tell()
+
+    def newest(self) -> dict[str, float]:
+        """The last value written of each name."""
+        return dict(self._newest)
+
+    def close(self) -> None:
+        """Writes what is left; the file needs no companion files from then on."""
+        if self._ending.is_set():
+            return
+        self._ending.set()
+        self._thread.join()
+        self._write()
+        with contextlib.suppress(sqlite3.Error):  # a reader is looking: it stays in WAL mode
+            self._db.execute("PRAGMA busy_timeout=200")
+            self._db.execute("PRAGMA journal_mode=DELETE")
+        self._db.close()
+        if self._problem is not None and not self._told:
+            self._tell()
+
+    # -- the writer's side ----------------------------------------------------------------------
+
+    def _opened(self) -> sqlite3.Connection:
+        try:
+            db = sqlite3.connect(
+                self._folder.database, timeout=BUSY_SECONDS, check_same_thread=False
+            )
+            db.execute("PRAGMA journal_mode=WAL")
+            db.execute("PRAGMA synchronous=NORMAL")
+            db.executescript(_SCHEMA)
+        except sqlite3.Error as e:
+            raise problem(self._folder.path, e) from None
+        return db
+
+    def _write_on(self) -> None:
+        while not self._ending.wait(self._every_s):
+            self._write()
+
+    def _write(self) -> None:
+        with self._writing:
+            try:
+                self._write_events()
+                self._write_points()
+                self._problem = None
+            except (sqlite3.Error, OSError) as e:
+                self._problem = problem(self._folder.path, e)
+
+    def _write_events(self) -> None:
+        if not self._happened:
+            return
+        text = "".join(json.dumps(e, ensure_ascii=True) + "\n" for e in list(self._happened))
+        n = text.count("\n")
+        with self._folder.events.open("a", encoding="ascii") as file:
+            file.write(text)
+        for _ in range(n):
+            self._happened.popleft()
+
+    def _write_points(self) -> None:
+        while self._rows:
+            self._unwritten.append(self._rows.popleft())
+        if not self._unwritten:
+            return
+        try:
+            with self._db as db:
+                points = [point for row in self._unwritten for point in self._points(row)]
+                db.executemany(_INSERT, points)
+        except sqlite3.Error:
+            self._names.clear()  # those given in this transaction are gone
+            raise
+        self._unwritten.clear()
+
+    def _points(self, row: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+        per, x, step, epoch, values, when = row
+        points = []
+        for name, number in values.items():
+            try:
+                value = float(number)
+            except (TypeError, ValueError, RuntimeError) as e:
+                self.event("problem", f"{name!r} at step {step} is no number: {e}")
+                continue
+            self._newest[name] = value
+            points.append((self._id(name, per), x, step, epoch, value, when))
+        return points
+
+    def _id(self, name: str, per: str) -> int:
+        key = (name, per)
+        if key not in self._names:
+            self._db.execute("INSERT OR IGNORE INTO names (name, per) VALUES (?, ?)", key)
+            found = self._db.execute("SELECT id FROM names WHERE name = ? AND per = ?", key)
+            self._names[key] = int(found.fetchone()[0])
+        return self._names[key]
+
+    def _tell(self) -> None:
+        self._told = True
+        raise self._problem or AssertionError("nothing to tell")
+
+
+def problem(folder: Path, e: Exception) -> WorkspaceError:
+    """A failed write as a sentence that says what to do."""
+    full = isinstance(e, OSError) and e.errno in (errno.ENOSPC, errno.EDQUOT)
+    if full or "is full" in str(e):
+        return WorkspaceError(
+            f"The disk of {folder} is full. What was measured and saved before is intact: free "
+            "some space and resume the run."
+        )
+    return WorkspaceError(f"Writing to {folder} failed: {e}. What was written before is intact.")
