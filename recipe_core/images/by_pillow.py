@@ -70,7 +70,7 @@ def _over(rgba: npt.NDArray[np.uint8], ground: int) -> npt.NDArray[np.uint8]:
 
 def _load(data: bytes, facts: dict[str, Any]) -> _Loaded:
     """Header facts go into `facts` as soon as they are known: a failing decode keeps them."""
-    _register_heif(data)
+    register_heif(data)
     with Image.open(io.BytesIO(data)) as image:
         facts |= {"format": image.format or "", "mode": image.mode}
         facts |= {"width": image.width, "height": image.height}
@@ -90,7 +90,8 @@ def _load(data: bytes, facts: dict[str, Any]) -> _Loaded:
         return _reduced(image, more, left)
 
 
-def _register_heif(data: bytes) -> None:
+def register_heif(data: bytes) -> None:
+    """Makes Pillow read HEIF where these bytes are one."""
     if data[4:8] == b"ftyp":
         import pillow_heif
 
@@ -138,9 +139,9 @@ def _reduced(image: Image.Image, more: dict[str, Any], orientation: int) -> _Loa
     factor = max(1, max(width, height) // (2 * LONGER_SIDE))
     more["alpha_used"] = False
     if image.mode.startswith("I;16") or image.mode in ("I", "F"):
-        small = Image.fromarray(_eight_bit(image, factor))
+        small = Image.fromarray(eight_bit(image, factor))
         return _Loaded(np.asarray(small.convert("RGBA")), more, width, height, orientation)
-    colour = _colour(image, more["has_alpha"])
+    colour = averageable(image, more["has_alpha"])
     if colour.mode == "RGBA" and colour.getchannel("A").getextrema()[0] != 255:
         more["alpha_used"] = True
         # averaged with their opacity, or hidden colours would show through
@@ -151,7 +152,7 @@ def _reduced(image: Image.Image, more: dict[str, Any], orientation: int) -> _Loa
     return _Loaded(pixels, more, width, height, orientation)
 
 
-def _colour(image: Image.Image, transparent: bool) -> Image.Image:
+def averageable(image: Image.Image, transparent: bool) -> Image.Image:
     """A mode that can be averaged: RGBA where there is transparency, else L, RGB or CMYK."""
     if image.mode == "RGBA" or (image.mode in ("L", "RGB", "CMYK") and not transparent):
         return image
@@ -170,7 +171,7 @@ def _from_lab(image: Image.Image) -> Image.Image:
     return turned if turned is not None else image.getchannel(0)
 
 
-def _eight_bit(image: Image.Image, factor: int) -> npt.NDArray[np.uint8]:
+def eight_bit(image: Image.Image, factor: int) -> npt.NDArray[np.uint8]:
     """Deep grey values on 0 … 255, averaged over factor × factor pixels.
 
     16 bit: divided by 257. 32 bit and float: taken as 0 … 1, 8 bit or 16 bit where the values fit

@@ -77,11 +77,15 @@ def resolve(check_id: str, params_type: type, overrides: Mapping[str, Value]) ->
     for name in overrides:
         if name not in known:
             raise UnknownName(f"parameter of {check_id}", name, known)
-    return params_type(**{n: _valid(check_id, known[n], v) for n, v in overrides.items()})
+    return params_type(**{n: valid(check_id, known[n], v) for n, v in overrides.items()})
 
 
-def _valid(check_id: str, s: Setting, value: Value) -> Value:
-    where = f"{check_id}.{s.name}"
+def valid(owner: str, s: Setting, value: Any) -> Value:
+    """The value of `owner`'s setting; a whole number where a float is meant becomes one.
+
+    Raises BadSetting where its type is wrong or it lies outside its range.
+    """
+    where = f"{owner}.{s.name}"
     wanted = type(s.default)
     if wanted is float and type(value) is int:
         value = float(value)
@@ -96,7 +100,8 @@ def _valid(check_id: str, s: Setting, value: Value) -> Value:
         too_high = s.high is not None and value > s.high
         if math.isnan(value) or too_low or too_high:
             raise BadSetting(f"{where} must lie between {s.low} and {s.high}, not {value!r}.")
-    return value
+    checked: Value = value
+    return checked
 
 
 def parse_set(arguments: Iterable[str], types: Mapping[str, type]) -> dict[str, dict[str, Value]]:
