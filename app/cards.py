@@ -88,13 +88,14 @@ def _plain(finding: Finding) -> Finding:
 
 
 def _charts(finding: Finding) -> None:
-    for i, chart in enumerate(finding.charts):
-        _chart(chart, f"chart-{finding.check}-{i}")
+    for i, one in enumerate(finding.charts):
+        chart(one, f"chart-{finding.check}-{i}")
 
 
-def _chart(chart: Chart, key: str) -> None:
+def chart(drawn: Chart, key: str) -> None:
+    """One chart of a finding, in the colours of the page."""
     st.plotly_chart(
-        figure(chart, dark=st.context.theme.type == "dark"), theme=None, key=key,
+        figure(drawn, dark=st.context.theme.type == "dark"), theme=None, key=key,
         config={"displayModeBar": False, "displaylogo": False},
     )  # fmt: skip
 

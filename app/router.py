@@ -39,6 +39,10 @@ def main() -> None:
             st.Page(PAGES / "findings.py", title="Data findings", icon=":material/fact_check:",
                     url_path="findings"),
         ],
+        "2 · Skeleton": [
+            st.Page(PAGES / "human_baseline.py", title="Human baseline",
+                    icon=":material/person_search:", url_path="human-baseline"),
+        ],
         "To hand on": [
             st.Page(PAGES / "report.py", title="Report", icon=":material/description:",
                     url_path="report"),

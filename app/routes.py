@@ -4,6 +4,9 @@
     /api/thumbnail/TOKEN/ROW       one thumbnail (JPEG)
     /api/original/TOKEN/ROW        the sample's own bytes, where a browser can show them safely
     /api/report/TOKEN              the HTML report, shut off from the app
+    /api/shown/TOKEN/ROW/SIZE      the picture as a person labels it: SIZE pixels a side as the net
+                                   sees it, 0 as it is; no name, no label
+    /api/answer/N/PASS/KEY         POST: what a person called a picture
 
 KEY and TOKEN cannot be guessed and end with the results they were made from. No path from a
 browser reaches the file system: a picture is named by its row number alone.
@@ -23,10 +26,10 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from app import marks, opened
+from app import answering, marks, opened
 from app.views import VIEWS
 from recipe_core import recipe
-from recipe_core.kernel.errors import RecipeError
+from recipe_core.kernel.errors import Misuse, RecipeError
 
 WINDOW = 128
 """Samples per window: what a large screen shows at once, about 0.5 MB."""
@@ -141,6 +144,63 @@ async def report(request: Request) -> Response:
     return Response(found, media_type="text/html", headers=REPORT)
 
 
+async def shown(request: Request) -> Response:
+    """The picture as a PNG where it is small, as a JPEG or as the file's own bytes where not."""
+    if not _admitted(request) or not 0 <= request.path_params["size"] <= MOST_SIDE:
+        return _refused("these results are gone", 410)
+    row, size = request.path_params["row"], request.path_params["size"]
+    try:
+        data, kind = await run_in_threadpool(shown_bytes, row, size)
+    except Exception:  # decoders raise many things on a file that changed since the scan
+        return _refused("the file cannot be read", 404)
+    return Response(data, media_type=kind, headers=PICTURE)
+
+
+MOST_SIDE = 1024
+"""Pixels a side of a picture as a net sees it."""
+MOST_SHOWN = 1600
+"""Longer side of a picture that browsers cannot show themselves."""
+
+
+def shown_bytes(row: int, size: int) -> tuple[bytes, str]:
+    """(bytes, media type) of a sample's picture; see `shown`."""
+    data = recipe.original(opened.workspace(), row)
+    kind = inline_type(data) if size == 0 else None
+    if kind is not None:
+        return data, kind
+    from recipe_core.images.rgb import fitted, rgb
+
+    out = io.BytesIO()
+    if size:
+        fitted(rgb(data, size), size).save(out, "PNG")
+        return out.getvalue(), "image/png"
+    picture = rgb(data)
+    picture.thumbnail((MOST_SHOWN, MOST_SHOWN))
+    picture.save(out, "JPEG", quality=92)
+    return out.getvalue(), "image/jpeg"
+
+
+MOST_BYTES = 2000
+"""Bytes of an answer."""
+
+
+async def answer(request: Request) -> Response:
+    """Stores one answer of the page Human baseline: 204. 400: it is none; 410: not asked for any
+    more; 503: it could not be stored now, send it again."""
+    asked, number = request.path_params["labelling"], request.path_params["number"]
+    if not answering.is_key(asked, number, request.path_params["key"]):
+        return _refused("this labelling is not asked for any more", 410)
+    body = await request.body()
+    try:
+        sent = json.loads(body) if len(body) <= MOST_BYTES else None
+        await run_in_threadpool(answering.store, asked, number, sent)
+    except (ValueError, Misuse) as e:
+        return _refused(str(e), 400)
+    except RecipeError as e:
+        return _refused(str(e), 503)
+    return Response(status_code=204, headers={"Cache-Control": "no-store"})
+
+
 def _admitted(request: Request) -> bool:
     """Whether the token is that of the results as they are, and the row one of theirs."""
     current = _is_current(request.path_params["token"])
@@ -160,4 +220,6 @@ ROUTES = [
     Route("/api/thumbnail/{token}/{row:int}", thumbnail),
     Route("/api/original/{token}/{row:int}", original),
     Route("/api/report/{token}", report),
+    Route("/api/shown/{token}/{row:int}/{size:int}", shown),
+    Route("/api/answer/{labelling:int}/{number:int}/{key}", answer, methods=["POST"]),
 ]

@@ -80,8 +80,7 @@ def _place() -> tuple[str, str]:
 
 
 def _key_of(rows: Rows) -> str:
-    narrow = np.ascontiguousarray(rows, np.int32)  # half the bytes to go over; rows fit
-    digest = hashlib.blake2b(narrow.data, digest_size=16).hexdigest()
+    digest = hashlib.blake2b(np.ascontiguousarray(rows, np.int64).data, digest_size=16).hexdigest()
     return opened.key("view", *_place(), digest)
 
 

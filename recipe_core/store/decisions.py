@@ -8,23 +8,20 @@ at all, whatever kills the process. SQLite in WAL mode: several processes may wr
 from __future__ import annotations
 
 import sqlite3
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, get_args
-from urllib.parse import quote
 
 import pyarrow as pa
 
-from recipe_core.kernel.errors import Misuse, UnknownName, WorkspaceBusy, WorkspaceError
+from recipe_core.kernel.errors import Misuse, UnknownName
+from recipe_core.store.database import Database
 
 Kind = Literal["tag", "untag", "exclude", "include", "relabel", "note"]
 KINDS: tuple[str, ...] = get_args(Kind)
 NEEDS_VALUE = ("tag", "untag")
-BUSY_SECONDS = 30.0
 
 DECISION_FIELDS = pa.schema([
     ("sample_id", pa.string()),
@@ -122,6 +119,7 @@ class Decisions:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._file = Database(path, _SCHEMA, "Decisions")
 
     def record(
         self, kind: Kind, sample_ids: Sequence[str], value: str | None, who: str, now: datetime
@@ -134,7 +132,7 @@ class Decisions:
         Raises UnknownName, Misuse (nothing written), WorkspaceError.
         """
         _check(kind, sample_ids, value)
-        with self._writing() as db:
+        with self._file.writing() as db:
             batch = _next_batch(db)
             row = (_stamp(now), who, kind, value, batch)
             db.executemany(
@@ -153,7 +151,7 @@ class Decisions:
 
     def current(self) -> pa.Table:
         """DECISION_FIELDS of every sample with a decision in force, by sample_id."""
-        with self._reading() as db:
+        with self._file.reading() as db:
             states: dict[str, dict[str, Any]] = {}
             for sample_id, kind, value in db.execute(_IN_FORCE) if db else ():
                 _apply(states.setdefault(sample_id, {}), kind, value)
@@ -165,7 +163,7 @@ class Decisions:
         query = f"""WITH {_UNDONE} SELECT id, time, who, kind, value, batch,
             batch IN (SELECT batch FROM undone) AS undone
             FROM events WHERE sample_id = ? AND kind NOT IN ('undo', 'redo') ORDER BY id"""
-        with self._reading() as db:
+        with self._file.reading() as db:
             rows = db.execute(query, (sample_id,)).fetchall() if db else []
         columns = list(zip(*rows, strict=True)) or [()] * len(EVENT_FIELDS)
         columns[-1] = tuple(bool(v) for v in columns[-1])
@@ -174,7 +172,7 @@ class Decisions:
 
     def state(self) -> int:
         """The number of the last entry: it changes whenever anything is decided or taken back."""
-        with self._reading() as db:
+        with self._file.reading() as db:
             return (
                 int(db.execute("SELECT COALESCE(MAX(id), 0) FROM events").fetchone()[0])
                 if db
@@ -182,103 +180,12 @@ class Decisions:
             )
 
     def _reverse(self, kind: str, which: str, who: str, now: datetime) -> Batch | None:
-        with self._writing() as db:
+        with self._file.writing() as db:
             target = db.execute(which).fetchone()
             if target is None or target[0] is None:
                 return None
             db.execute(_INSERT, (_stamp(now), who, kind, str(target[0]), _next_batch(db), ""))
             return _batch(db, int(target[0]))
-
-    @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        """A transaction that holds the write lock from its start: what it read stays true."""
-        with _told(self.path), closing(_patiently(self._begun)) as db:
-            try:
-                yield db
-            except BaseException:
-                db.execute("ROLLBACK")
-                raise
-            db.execute("COMMIT")
-
-    def _begun(self) -> sqlite3.Connection:
-        """A connection within a transaction that may write."""
-        db = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None)
-        try:
-            db.execute("PRAGMA synchronous = NORMAL")
-            if db.execute("PRAGMA user_version").fetchone()[0] == 0:
-                _prepare(db)
-            db.execute("BEGIN IMMEDIATE")
-        except BaseException:
-            db.close()
-            raise
-        return db
-
-    @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection | None]:
-        """A connection that cannot write; None where nothing was ever decided."""
-        if not self.path.exists():
-            yield None
-            return
-        with _told(self.path), closing(_patiently(lambda: _opened_to_read(self.path))) as db:
-            begun = db.execute("PRAGMA user_version").fetchone()[0] > 0
-            yield db if begun else None
-
-
-def _patiently(connect: Callable[[], sqlite3.Connection]) -> sqlite3.Connection:
-    """Tries again while another process holds the file, up to BUSY_SECONDS.
-
-    SQLite's own timeout does not wait where waiting could be for ever: when two processes switch a
-    new file to WAL at once, or one opens it while the last one closes it.
-    """
-    deadline = time.monotonic() + BUSY_SECONDS
-    while True:
-        try:
-            return connect()
-        except sqlite3.OperationalError as e:
-            if ("locked" not in str(e) and "busy" not in str(e)) or time.monotonic() > deadline:
-                raise
-            time.sleep(0.01)
-
-
-def _prepare(db: sqlite3.Connection) -> None:
-    """Makes the tables. Two processes may come here at once: the second finds them made."""
-    db.execute("PRAGMA journal_mode = WAL")
-    db.execute("BEGIN IMMEDIATE")
-    for statement in filter(str.strip, _SCHEMA.split(";")):
-        db.execute(statement)
-    db.execute("PRAGMA user_version = 1")
-    db.execute("COMMIT")
-
-
-def _opened_to_read(path: Path) -> sqlite3.Connection:
-    """Read-only; on a read-only medium WAL cannot make its index, so the file is taken as fixed."""
-    name = f"file:{quote(str(path.absolute()))}?mode=ro"
-    db = sqlite3.connect(name, uri=True, timeout=BUSY_SECONDS)
-    try:
-        db.execute("SELECT 1 FROM sqlite_schema").fetchone()
-    except sqlite3.OperationalError:
-        db.close()
-        if path.with_name(path.name + "-wal").exists():
-            raise  # decisions may lie in the log: a fixed view would hide them
-        db = sqlite3.connect(f"{name}&immutable=1", uri=True)
-    return db
-
-
-@contextmanager
-def _told(path: Path) -> Iterator[None]:
-    """SQLite's errors as ours."""
-    try:
-        yield
-    except UnicodeEncodeError as e:
-        raise Misuse(
-            f"{e.object!r} cannot be stored: it holds characters that are no text."
-        ) from None
-    except sqlite3.OperationalError as e:
-        if "locked" in str(e) or "busy" in str(e):
-            raise WorkspaceBusy(f"Another process keeps {path} locked; try again.") from None
-        raise WorkspaceError(f"Decisions cannot be stored in or read from {path}: {e}.") from None
-    except sqlite3.DatabaseError as e:
-        raise WorkspaceError(f"{path} is damaged ({e}). Move it away to start anew.") from None
 
 
 def _check(kind: str, sample_ids: Sequence[str], value: str | None) -> None:

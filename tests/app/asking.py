@@ -21,13 +21,20 @@ class Answer:
     content: bytes
 
 
-def ask(app: Starlette, url: str, headers: Mapping[str, str] | None = None) -> Answer:
-    """GET; `Host` is 127.0.0.1:8501 unless given."""
+def ask(
+    app: Starlette,
+    url: str,
+    headers: Mapping[str, str] | None = None,
+    *,
+    method: str = "GET",
+    content: bytes = b"",
+) -> Answer:
+    """`Host` is 127.0.0.1:8501 unless given."""
     sent: list[Message] = []
     path, _, query = url.partition("?")
     given = {"host": "127.0.0.1:8501", **{k.lower(): v for k, v in (headers or {}).items()}}
     scope: dict[str, Any] = {
-        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET",
+        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method,
         "scheme": "http", "path": unquote(urlsplit(path).path), "raw_path": path.encode(),
         "root_path": "", "query_string": query.encode("utf-8"), "server": ("127.0.0.1", 8501),
         "client": ("127.0.0.1", 50000),
@@ -35,7 +42,7 @@ def ask(app: Starlette, url: str, headers: Mapping[str, str] | None = None) -> A
     }  # fmt: skip
 
     async def receive() -> Message:
-        return {"type": "http.request", "body": b"", "more_body": False}
+        return {"type": "http.request", "body": content, "more_body": False}
 
     async def send(message: Message) -> None:
         sent.append(message)

@@ -36,6 +36,9 @@ class Browser:
     def get(self, url: str, headers: dict[str, str] | None = None) -> Answer:
         return ask(self.site, url, headers)
 
+    def post(self, url: str, content: bytes, headers: dict[str, str] | None = None) -> Answer:
+        return ask(self.site, url, headers, method="POST", content=content)
+
 
 def browser() -> Browser:
     return Browser(Starlette(routes=routes.ROUTES, middleware=guards(["127.0.0.1", "localhost"])))

@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from recipe_core.kernel.errors import Misuse, UnknownName, WorkspaceBusy, WorkspaceError
+from recipe_core.store import database
 from recipe_core.store import decisions as module
 from recipe_core.store.decisions import Decisions
 
@@ -242,7 +243,7 @@ def test_reading_goes_on_while_someone_writes(log: Decisions) -> None:
 
 
 def test_a_lock_that_stays_is_told(log: Decisions, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.05)
     log.record("exclude", ["a"], None, "eva", NOW)
     other = sqlite3.connect(log.path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
