@@ -22,6 +22,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware  # noqa: E402
 
 from app.guard import SafeHeaders, SameOrigin  # noqa: E402
 from app.routes import ROUTES  # noqa: E402
+from app.warming import warmed  # noqa: E402
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1", "[::1]")
 
@@ -51,7 +52,8 @@ def run(host: str = "127.0.0.1", port: int = 8501) -> None:
     os.environ["RECIPE_HOSTS"] = ",".join(hosts)
     # Streamlit looks for .streamlit/config.toml beside the script that argv names.
     sys.argv = [str(Path(__file__).resolve())]
-    served = st.App(Path(__file__).with_name("router.py"), routes=ROUTES, middleware=guards(hosts))
+    served = st.App(Path(__file__).with_name("router.py"), lifespan=warmed, routes=ROUTES,
+                    middleware=guards(hosts))  # fmt: skip
     served.run(config={"server.address": host, "server.port": port, "server.allowedHosts": hosts})
 
 
@@ -66,6 +68,7 @@ def guards(hosts: list[str]) -> list[Middleware]:
 
 app = st.App(
     Path(__file__).with_name("router.py"),
+    lifespan=warmed,
     routes=ROUTES,
     middleware=guards(trusted_hosts(os.environ)),
 )

@@ -44,10 +44,10 @@ def panel(place: Browser, filter: Filter) -> None:
 
 def facets(place: Browser, filter: Filter) -> list[dict[str, Any]]:
     """Each column with a choice to make: its values, how many samples each would show."""
-    counted = place.facets(filter)
-    used = [c for c, _ in filter.values if c in counted]
-    ordered = unique([*(c for c in OPEN if c in counted), *used, *counted])
-    drawn = (facet(place, filter, column, counted[column]) for column in ordered)
+    offered = [c for c in place.categorical if place.n_values(c) > 1 or filter.chosen(c)]
+    used = [c for c, _ in filter.values if c in offered]
+    ordered = unique([*(c for c in OPEN if c in offered), *used, *offered])
+    drawn = (facet(place, filter, column, place.facet(filter, column)) for column in ordered)
     return [f for f in drawn if len(f["values"]) > 1 or filter.chosen(f["column"])]
 
 

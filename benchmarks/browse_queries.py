@@ -71,7 +71,8 @@ def repeated(scanned: Path, place: Path, n: int) -> Path:
     samples, boxes = _tiled(found.samples, n), found.boxes.slice(0, 0)
     old = found.dataset
     dataset = Dataset(old.name, old.root, old.format, samples, boxes, old.class_names, old.splits)
-    folder = commit(Workspace(place), lambda f: results.write_dataset(f, dataset, samples, boxes))
+    folder = commit(Workspace(place), lambda f: results.write_dataset(
+        f, results.read_source(Workspace(scanned)), dataset, samples, boxes))  # fmt: skip
     findings = tuple(_again(f, len(found), n) for f in report.findings)
     results.write_report(folder, Report(report.dataset, findings, report.versions, report.created))
     _write_descriptors(scanned, folder / similar.FILE, n)
