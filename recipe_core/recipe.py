@@ -490,13 +490,12 @@ class _StoredFiles:
 
         self._found = found
         self._pack = thumbnails_of(place, found.samples)
+        self._offsets = found.samples["thumb_offset"].to_numpy()
+        self._lengths = found.samples["thumb_length"].to_numpy()
 
     def thumbnail(self, row: int) -> bytes | None:
-        if self._pack is None:
-            return None
-        samples = self._found.samples
-        offset, length = samples["thumb_offset"][row].as_py(), samples["thumb_length"][row].as_py()
-        return self._pack.read(offset, length) if length else None
+        length = int(self._lengths[row])
+        return self._pack.read(int(self._offsets[row]), length) if self._pack and length else None
 
     def original(self, row: int) -> bytes:
         from recipe_core.images.look import FileRef, read_bytes

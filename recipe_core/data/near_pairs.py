@@ -16,20 +16,15 @@ import pyarrow as pa
 
 from recipe_core.data.pixel_copies import firsts
 from recipe_core.images import hamming
+from recipe_core.images.copy_keys import WAYS, Keys, carried, keys_from
 from recipe_core.images.likeness import (
     GIVEN_UP,
     SIDE,
     TURNS,
     WHOLE,
-    Pictures,
-    Region,
-    detail,
-    hashes,
     likeness,
-    spectra,
     squashed,
     turned_pictures,
-    turned_spectra,
 )
 from recipe_core.kernel.check import Measure
 from recipe_core.kernel.evidence import Evidence, Files
@@ -41,13 +36,10 @@ RADIUS = 8
 """Bits at which pairs are nominated: the end of the slider."""
 FLOOR = GIVEN_UP
 """Pairs less alike than this are not stored; judges start at it."""
-FLAT = 1.0  # grey levels of detail below which there is nothing to recognise a picture by
 MOST_CANDIDATES = 300_000
 """Pairs compared on pixels, the nearest first: about 0.2 ms each on one core."""
 FEW = 16  # rows of one hash that are all paired with each other; more are paired as a star
 BATCH = 64  # pairs laid over each other at once
-BLOCK = 64  # thumbnails hashed at once: small stacks stay in a core's cache
-HELD = 50_000  # squashed thumbnails kept between hashing and comparing: 200 MB
 SLICE = 50_000  # pairs whose pictures are held at once: at most 400 MB
 THREADS = 2
 
@@ -76,52 +68,15 @@ thinned     the pair comes from a crowd (many of nearly one hash) in which not e
 """
 
 
-def _grid(size: float, steps: Sequence[float]) -> tuple[Region, ...]:
-    free = 1 - size
-    return tuple(
-        Region(free * x, free * y, free * x + size, free * y + size) for y in steps for x in steps
-    )
-
-
-PARTS = (*_grid(0.9, (0, 0.5, 1)), *_grid(0.95, (0, 1)), *_grid(0.95, (0.5,)), *_grid(0.8, (0.5,)))
-"""Parts of a picture that are hashed to find crops of it, and pictures with a border added; the
-hash tolerates about 3 % of the side, so this covers crops down to 9/10 and a centred 8/10."""
-EDGES = (Region(0, 0, 1, 0.8), Region(0, 0.2, 1, 1))
-"""What is left without a caption or logo in the lower or upper fifth."""
-TURNED = (1, 2, 4, 5, 6, 7)
-"""Turns that are tried; 3 (rotated 270) is 1 with the pair the other way round."""
-
-
-@dataclass(frozen=True)
-class Way:
-    """How a pair was nominated: this region of a against that region of b, turned."""
-
-    still: Region
-    moving: Region
-    turn: int
-    part: str
-
-
-WAYS = (
-    Way(WHOLE, WHOLE, 0, ""),
-    *(Way(WHOLE, WHOLE, turn, "") for turn in TURNED),
-    *(Way(WHOLE, part, 0, "crop") for part in PARTS),
-    *(Way(edge, edge, 0, "all but an edge") for edge in EDGES),
-)
-
-
 def measure_near(evidence: Evidence, files: Files, progress: Progress) -> pa.Table:
-    """NEAR_FIELDS. Decodes every thumbnail once, and beyond HELD those of nominated pairs again."""
-    rows = firsts(evidence)
-    squares = Squares(files, rows)
-    seen, keys = _keys(squares, progress)
+    """NEAR_FIELDS. Decodes the thumbnails of nominated pairs only."""
+    rows, keys = _keys(files, firsts(evidence), progress)
     found = _nominated(keys, progress)
-    a, b = seen[found.a], seen[found.b]
-    similarity = _confirmed(a, b, found.way, squares, progress)
+    similarity = _confirmed(found, files, rows, progress)
     alike = np.flatnonzero(similarity >= FLOOR)
     way = found.way[alike]
     columns = [
-        rows[a[alike]], rows[b[alike]], found.distance[alike], similarity[alike],
+        rows[found.a[alike]], rows[found.b[alike]], found.distance[alike], similarity[alike],
         [TURNS[WAYS[w].turn] for w in way], [WAYS[w].part for w in way],
         np.full(len(alike), found.complete, np.uint8), found.thinned[alike],
     ]  # fmt: skip
@@ -129,85 +84,24 @@ def measure_near(evidence: Evidence, files: Files, progress: Progress) -> pa.Tab
                     schema=NEAR_FIELDS)  # fmt: skip
 
 
-class Squares:
-    """The squashed thumbnails of n samples: the first HELD of them stay in memory.
-
-    rows  (n,) the samples; a `place` is an index into them
-    """
-
-    def __init__(self, files: Files, rows: Rows) -> None:
-        self.rows = rows
-        self._files = files
-        self._held = np.empty((min(len(rows), HELD), SIDE, SIDE), np.uint8)
-
-    def read(self, places: Rows) -> tuple[Rows, npt.NDArray[np.uint8]]:
-        """Those of the ascending places that have a thumbnail, and (k, 64, 64) their squares."""
-        found = [(p, square) for p in places
-                 if (square := _square(self._files, int(self.rows[p]))) is not None]  # fmt: skip
-        there = np.array([p for p, _ in found], np.int64)
-        squares = np.stack([s for _, s in found]) if found else np.empty((0, SIDE, SIDE), np.uint8)
-        k = int(np.searchsorted(there, len(self._held)))
-        self._held[there[:k]] = squares[:k]
-        return there, squares
-
-    def again(self, places: Rows) -> npt.NDArray[np.uint8]:
-        """(k, 64, 64) of ascending places that `read` has found."""
-        k = int(np.searchsorted(places, len(self._held)))
-        if k == len(places):
-            return self._held[places]
-        return np.concatenate([self._held[places[:k]], self.read(places[k:])[1]])
+def _keys(files: Files, rows: Rows, progress: Progress) -> tuple[Rows, Keys]:
+    """The rows that have a thumbnail with something to see, and their hashes."""
+    kept, packed = [], []
+    for done, row in enumerate(rows.tolist()):
+        if done % 10_000 == 0:
+            progress("reading hashes", done, len(rows))
+        if key := _key(files, row):
+            kept.append(row)
+            packed.append(key)
+    return np.array(kept, np.int64), keys_from(packed)
 
 
-def _square(files: Files, row: int) -> npt.NDArray[np.uint8] | None:
+def _key(files: Files, row: int) -> bytes:
     thumbnail = files.thumbnail(row)
-    if not thumbnail:
-        return None
     try:
-        return squashed(thumbnail)
+        return carried(thumbnail) if thumbnail else b""
     except ValueError:
-        return None
-
-
-@dataclass(frozen=True)
-class Keys:
-    """Hashes of n pictures. `base` (n,); `others` (n, ways - 1): the moving side of each way;
-    for an edge both sides are that region, so its column is compared with itself."""
-
-    base: npt.NDArray[np.uint64]
-    others: npt.NDArray[np.uint64]
-
-
-def _keys(squares: Squares, progress: Progress) -> tuple[Rows, Keys]:
-    """The places that have a thumbnail with something to see, and their hashes."""
-    n = len(squares.rows)
-    kept, base, others = [], [], []
-    with ThreadPoolExecutor(THREADS) as threads:
-        blocks = [np.arange(i, min(i + BLOCK, n)) for i in range(0, n, BLOCK)]
-        for done, (there, keys) in enumerate(
-            threads.map(lambda block: _block_keys(*squares.read(block)), blocks)
-        ):
-            progress("hashing thumbnails", done * BLOCK, n)
-            kept.append(there)
-            base.append(keys.base)
-            others.append(keys.others)
-    if not kept:
-        return squares.rows, keys_of(np.empty((0, SIDE, SIDE), np.float32))
-    return np.concatenate(kept), Keys(np.concatenate(base), np.concatenate(others))
-
-
-def _block_keys(places: Rows, squares: npt.NDArray[np.uint8]) -> tuple[Rows, Keys]:
-    pictures = squares.astype(np.float32)
-    seen = detail(pictures) >= FLAT
-    return places[seen], keys_of(pictures[seen])
-
-
-def keys_of(pictures: Pictures) -> Keys:
-    """The hashes of (n, 64, 64) pictures for every way to nominate."""
-    whole, *parts = spectra(pictures, [WHOLE, *(w.moving for w in WAYS if w.moving != WHOLE)])
-    turned = turned_spectra(whole)
-    moving = [turned[w.turn] for w in WAYS if w.moving == WHOLE] + parts
-    every = hashes(np.concatenate(moving)).reshape(len(WAYS), len(pictures))
-    return Keys(every[0], np.ascontiguousarray(every[1:].T))
+        return b""
 
 
 @dataclass(frozen=True)
@@ -337,17 +231,24 @@ def _ties(start: Rows) -> tuple[Rows, Rows]:
 
 
 def _confirmed(
-    a: Rows, b: Rows, way: Rows, squares: Squares, progress: Progress
+    found: Nominated, files: Files, rows: Rows, progress: Progress
 ) -> npt.NDArray[np.float32]:
-    """(k,) similarity of each pair of places on the pixels of the thumbnails."""
-    result = np.zeros(len(a), np.float32)
-    for at in range(0, len(a), SLICE):
+    """(k,) similarity of each pair of places in `rows` on the pixels of the thumbnails."""
+    result = np.zeros(len(found.a), np.float32)
+    for at in range(0, len(result), SLICE):
         part = slice(at, at + SLICE)
-        places, where = np.unique(np.concatenate([a[part], b[part]]), return_inverse=True)
-        k = len(a[part])
-        progress("comparing pictures", at, len(a))
-        result[part] = compared(squares.again(places), where[:k], where[k:], way[part], progress)
+        ends = np.concatenate([found.a[part], found.b[part]])
+        places, where = np.unique(ends, return_inverse=True)
+        squares = np.stack([_square(files, int(rows[p])) for p in places])
+        a, b = np.split(where, 2)
+        progress("comparing pictures", at, len(result))
+        result[part] = compared(squares, a, b, found.way[part], progress)
     return result
+
+
+def _square(files: Files, row: int) -> npt.NDArray[np.uint8]:
+    thumbnail = files.thumbnail(row)
+    return squashed(thumbnail) if thumbnail else np.zeros((SIDE, SIDE), np.uint8)
 
 
 def compared(
@@ -383,4 +284,4 @@ def _compared(
     return likeness(still, moving, how.still, how.moving)
 
 
-NEAR = Measure("near_pairs", 2, ("content_hash", "error"), measure_near)
+NEAR = Measure("near_pairs", 3, ("content_hash", "error"), measure_near)

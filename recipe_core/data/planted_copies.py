@@ -17,8 +17,9 @@ import pyarrow as pa
 import simplejpeg
 from PIL import Image, ImageDraw, ImageOps
 
-from recipe_core.data.near_pairs import FLAT, FLOOR, NEAR, RADIUS, WAYS, Keys, compared, keys_of
+from recipe_core.data.near_pairs import FLOOR, NEAR, RADIUS, compared
 from recipe_core.data.pixel_copies import firsts
+from recipe_core.images.copy_keys import FLAT, WAYS, Keys, keys_of
 from recipe_core.images.likeness import SIDE, TURNS, WHOLE, detail, squashed
 from recipe_core.images.thumbnails import QUALITY
 from recipe_core.kernel.check import Measure

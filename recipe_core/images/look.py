@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -20,7 +20,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from recipe_core.images.columns import PASS_FIELDS
+from recipe_core.images.copy_keys import carrying, key_bytes, squares
 from recipe_core.images.hashes import Source, coefficients, dhash, phash_and_turned
+from recipe_core.images.likeness import SIDE
 from recipe_core.images.opened import LOSSY, opened
 from recipe_core.images.picture import Opened
 from recipe_core.images.statistics import LOSSLESS_GREY, LOSSY_GREY, luma, measured
@@ -72,20 +74,27 @@ def look(files: Sequence[FileRef], beat: Callable[[int], None]) -> Look:
     """
     rows: list[dict[str, Any]] = []
     thumbnails: list[bytes] = []
-    waiting: dict[tuple[float, float], list[tuple[Opened, dict[str, Any]]]] = {}
+    shown: dict[int, npt.NDArray[np.float32]] = {}
+    waiting: dict[tuple[float, float], dict[int, Opened]] = {}
     for i, file in enumerate(files):
         beat(i)
         seen = _one(file)
         rows.append({"row": file.row, **seen.facts})
         thumbnails.append(seen.thumbnail)
         if seen.pixels is not None:
-            alike = waiting.setdefault(seen.size, [])
-            alike.append((seen, rows[-1]))
+            alike = waiting.setdefault(seen.size, {})
+            alike[i] = seen
             if len(alike) == TOGETHER:  # while they still are in the cache
-                _measure(waiting.pop(seen.size))
+                shown.update(_measure(waiting.pop(seen.size), rows))
     for alike in waiting.values():
-        _measure(alike)
+        shown.update(_measure(alike, rows))
+    for i, key in zip(shown, key_bytes(_stacked(shown)), strict=True):
+        thumbnails[i] = carrying(thumbnails[i], key)
     return Look(_table(rows), thumbnails)
+
+
+def _stacked(shown: dict[int, npt.NDArray[np.float32]]) -> npt.NDArray[np.float32]:
+    return np.stack([*shown.values()]) if shown else np.empty((0, SIDE, SIDE), np.float32)
 
 
 def lost(file: FileRef, error: str, detail: str) -> Look:
@@ -222,25 +231,28 @@ def _picture_column(schema: pa.Schema) -> str:
     raise FileNotFoundError("the container has no column with pictures")
 
 
-def _measure(alike: Sequence[tuple[Opened, dict[str, Any]]]) -> None:
-    """Writes statistics and hashes of pictures of one size into their rows."""
-    pixels = [s.pixels for s, _ in alike if s.pixels is not None]
-    halved = [s.halved for s, _ in alike if s.halved is not None]
+def _measure(
+    alike: dict[int, Opened], rows: list[dict[str, Any]]
+) -> Iterator[tuple[int, npt.NDArray[np.float32]]]:
+    """Writes statistics and hashes of pictures of one size into their rows; their squares."""
+    pixels = [s.pixels for s in alike.values() if s.pixels is not None]
+    fine = [s.fine for s in alike.values() if s.fine is not None]
     planes = planes_of(pixels)
     y = luma(planes)
     numbers = measured(planes, y)
-    same = all(h is p for h, p in zip(halved, pixels, strict=True))
-    coarse = y if same else luma(planes_of(halved))
-    source = Source(coarse.astype(np.float32), *alike[0][0].size)
+    same = all(f is p for f, p in zip(fine, pixels, strict=True))
+    grey = (y if same else luma(planes_of(fine))).astype(np.float32)
+    source = Source(grey, *next(iter(alike.values())).size)
     perceptual = phash_and_turned(coefficients(source)).tolist()
     differences = dhash(source).tolist()
     spread = numbers.pop("chroma_spread")
     columns = {name: values.tolist() for name, values in numbers.items()}
-    for i, (_, row) in enumerate(alike):
-        row.update({name: values[i] for name, values in columns.items()})
-        first, *turned = perceptual[i]
-        row.update(phash=first, phash_turned=turned, dhash=differences[i])
-        row["grey_in_rgb"] = _grey(row, float(spread[i]))
+    for k, i in enumerate(alike):
+        rows[i].update({name: values[k] for name, values in columns.items()})
+        first, *turned = perceptual[k]
+        rows[i].update(phash=first, phash_turned=turned, dhash=differences[k])
+        rows[i]["grey_in_rgb"] = _grey(rows[i], float(spread[k]))
+    return zip(alike, squares(grey), strict=True)
 
 
 def _grey(row: dict[str, Any], spread: float) -> bool:

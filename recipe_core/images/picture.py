@@ -17,14 +17,14 @@ class Opened:
     facts      values of PASS_FIELDS, by name
     pixels     (h, w) packed sRGB of the displayed picture, longer side <= LONGER_SIDE,
                transparent parts over mid-grey; None where nothing was decoded
-    halved     (h', w') packed: what the hashes are made from, transparent parts over white
-    size       height and width before that halving (a part of a pixel is a part)
+    fine       (h', w') packed: what the hashes are made from, transparent parts over white
+    size       its height and width before it was halved (a part of a pixel is a part)
     thumbnail  JPEG, b"" where nothing was decoded
     """
 
     facts: dict[str, Any]
     pixels: Packed | None = None
-    halved: Packed | None = None
+    fine: Packed | None = None
     size: tuple[float, float] = (0.0, 0.0)
     thumbnail: bytes = b""
 

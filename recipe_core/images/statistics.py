@@ -43,17 +43,17 @@ def measured(planes: Stack, y: Levels) -> dict[str, Numbers]:
 
 
 def luma(planes: Stack) -> Levels:
-    """(3, k, h, w) uint8 -> (k, h, w) int16 luma 0 … 255 (Rec. 601 weights in 1/256)."""
-    r: npt.NDArray[np.uint16]
-    r, g, b = (plane.astype(np.uint16) for plane in planes)
-    r *= 77
-    g *= 150
-    b *= 29
-    r += g
-    r += b
-    r += 128
-    r >>= 8
-    return r.view(np.int16)
+    """(3, k, h, w) uint8 -> (k, h, w) int16 luma 0 … 255, to the last bit that of Pillow's
+    convert("L") (Rec. 601; src/libImaging/Convert.c)."""
+    total = planes[0].astype(np.uint32)
+    total *= np.uint32(19595)
+    for plane, weight in ((planes[1], 38470), (planes[2], 7471)):
+        part = plane.astype(np.uint32)
+        part *= np.uint32(weight)
+        total += part
+    total += np.uint32(0x8000)
+    total >>= np.uint32(16)
+    return np.asarray(total, np.int16)
 
 
 def _tones(y: Levels) -> dict[str, Numbers]:

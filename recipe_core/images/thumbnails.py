@@ -16,6 +16,8 @@ import simplejpeg
 LONGER_SIDE = 160
 """Pixels of the longer side of a thumbnail, and of the picture that is measured, at most."""
 QUALITY = 80
+HALVED_FROM = 4 * LONGER_SIDE
+"""Below this, hashes are made from all pixels: half a level decides bits in areas of one colour."""
 
 Packed = npt.NDArray[np.uint32]
 Indices = npt.NDArray[np.intp]
@@ -99,12 +101,11 @@ def _taps(n_in: int, n_out: int) -> tuple[Indices, Indices, Indices]:
 
 
 def halved(pixels: Packed) -> Packed:
-    """Means of 2 × 2 pixels where the longer side is LONGER_SIDE or more, else the pixels.
+    """Means of 2 × 2 pixels where the longer side is HALVED_FROM or more, else the pixels.
 
-    ceil(h / 2) × ceil(w / 2): the last line of an odd number stays as it is. Exact to half a level,
-    in which hashes compare areas of nearly one colour.
+    ceil(h / 2) × ceil(w / 2): the last line of an odd number stays as it is. Exact to half a level.
     """
-    if max(pixels.shape) < LONGER_SIDE:
+    if max(pixels.shape) < HALVED_FROM:
         return pixels
     h, w = (n // 2 * 2 for n in pixels.shape)
     rows = _mean_up(pixels[0:h:2], pixels[1:h:2])

@@ -26,6 +26,7 @@ from recipe_core.data.checks import (
     near_duplicates,
     split_leak,
 )
+from recipe_core.images.copy_keys import keys_of
 from recipe_core.images.likeness import (
     SIDE,
     TURNS,
@@ -344,7 +345,7 @@ def test_planted_copies_are_nominated_as_the_search_over_all_pairs_does() -> Non
     pictures = [photo(i).convert("L").resize((SIDE, SIDE)) for i in range(30)]
     pictures += [EDITS[e](p).convert("L").resize((SIDE, SIDE))
                  for p in pictures[:6] for e in ("cropped", "mirrored", "captioned")]  # fmt: skip
-    keys = near_pairs.keys_of(np.stack([np.asarray(p, np.float32) for p in pictures]))
+    keys = keys_of(np.stack([np.asarray(p, np.float32) for p in pictures]))
     found = near_pairs._nominated(keys, silent)
     one, other = np.minimum(found.a, found.b), np.maximum(found.a, found.b)
     assert len(one) >= 12

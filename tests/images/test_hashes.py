@@ -16,6 +16,7 @@ from sklearn.datasets import load_sample_image
 from recipe_core.images.hashes import Source, coefficients, dhash, lanczos, phash_and_turned
 from recipe_core.images.look import FileRef, look
 from recipe_core.images.opened import opened
+from recipe_core.images.statistics import luma
 
 T = Image.Transpose
 TURNS = ((T.ROTATE_90,), (T.ROTATE_180,), (T.ROTATE_270,), (T.FLIP_LEFT_RIGHT,),
@@ -50,11 +51,18 @@ def looked_at(folder: Path, images: list[Image.Image], **save: int) -> list[dict
 
 
 def test_photos_agree_with_imagehash(tmp_path: Path) -> None:
-    rows = looked_at(tmp_path, crops(60), quality=90)
-    full = [Image.open(tmp_path / f"{k}.jpg") for k in range(60)]
+    n = 200
+    rows = looked_at(tmp_path, crops(n), quality=90)
+    full = [Image.open(tmp_path / f"{k}.jpg") for k in range(n)]
     for name, oracle in (("phash", imagehash.phash), ("dhash", imagehash.dhash)):
         apart = [bits(oracle(f), r[name]) for f, r in zip(full, rows, strict=True)]
-        assert sum(b > 2 for b in apart) <= 1, (name, apart)
+        assert sum(b > 2 for b in apart) <= 0.01 * n, (name, apart)
+
+
+def test_luma_is_pillows() -> None:
+    colours = np.random.default_rng(1).integers(0, 256, (200, 300, 3), dtype=np.uint8)
+    theirs = np.asarray(Image.fromarray(colours).convert("L"))
+    assert np.array_equal(luma(colours.transpose(2, 0, 1)[:, None])[0], theirs)
 
 
 def test_turned_hashes_are_those_of_turned_pictures(tmp_path: Path) -> None:
@@ -88,8 +96,8 @@ def test_a_flat_picture_has_no_random_bits() -> None:
     data = io.BytesIO()
     Image.new("RGB", (400, 300), (90, 90, 90)).save(data, "PNG")
     made = opened(data.getvalue(), "png")
-    assert made.halved is not None
-    grey = np.full((1, *made.halved.shape), 90, np.float32)
+    assert made.fine is not None
+    grey = np.full((1, *made.fine.shape), 90, np.float32)
     source = Source(grey, *made.size)
     assert dhash(source)[0] == 0
     assert int(phash_and_turned(coefficients(source))[0, 0]).bit_count() <= 1
@@ -106,7 +114,7 @@ def test_clothing_photos_agree_with_imagehash(real_data: Path) -> None:
         for name, oracle in (("phash", imagehash.phash), ("dhash", imagehash.dhash))
     }
     assert near["phash"] >= 0.99
-    assert near["dhash"] >= 0.98  # one level decides a bit on a plain studio background
+    assert near["dhash"] >= 0.99
 
 
 @pytest.fixture
