@@ -33,9 +33,7 @@ def test_a_warm_server_reads_nothing_for_its_first_visitor(
     assert not test.exception and len(recipe.browser(workspace).rows()) == N_SAMPLES
 
 
-def test_nothing_scanned_yet_is_no_trouble(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_nothing_scanned_yet_is_no_trouble(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RECIPE_WORKSPACE", str(tmp_path / "none"))
     warming.warm()
 
