@@ -21,7 +21,7 @@ from recipe_core.reporting.wording import number, shortened
 
 NOTHING = "(none)"
 LEGACY_NOTHING = ("(no label)", "(no split)")
-LOOKS = ("size", "beside", "group", "boxes")
+LOOKS = ("size", "beside", "group", "boxes", "whole")
 """How samples are shown: kept in the address too, but no part of the filter."""
 RESERVED = frozenset({"text", "where", "sort", "down", "seed", "like", *LOOKS})
 COLUMN = "c."

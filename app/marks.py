@@ -89,11 +89,11 @@ def _findings(rows: npt.NDArray[np.int64]) -> list[list[str]]:
 
 @lru_cache(maxsize=2)
 def _named(_workspace: str, _state: str) -> tuple[tuple[str, ...], npt.NDArray[np.uint64]]:
-    """Check ids, and (n,) one bit for each that names the sample, as the filter counts them."""
+    """Check ids, and (n,) one bit for each that blames the sample, as the filter counts them."""
     found = opened.findings()
     bits = np.zeros(len(opened.evidence()), np.uint64)
     for i, finding in enumerate(found.values()):
-        bits[finding.subjects.rows] |= np.uint64(1 << i)
+        bits[finding.subjects.blamed()] |= np.uint64(1 << i)
     return tuple(found), bits
 
 

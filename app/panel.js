@@ -62,6 +62,7 @@ class Panel {
     list.setAttribute("aria-label", facet.title);
     const most = Math.max(1, ...facet.values.map(v => v.count));
     for (const value of facet.values) this.value(list, facet, value, most);
+    if (facet.note) element("div", "note", box, facet.note);
     if (facet.more) element("div", "note", box, `and ${spoken(facet.more)} rarer values: search for them by text or SQL`);
     this.sift(list, this.sought.get(facet.column) || "");
   }

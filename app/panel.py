@@ -27,6 +27,11 @@ OPEN = ("label", "split", "finding", "tag", "decision")
 """Facets that are open before anybody opened one."""
 FIRST_RANGES = ("brightness", "sharpness", "n_boxes", "box_area_share")
 BINS = 40
+NOTES = {
+    "finding": "Samples that a finding blames, as in the SQL column findings. A copy that is to "
+    "stay is shown with its group, but not counted."
+}
+"""What the counts of a facet leave open."""
 ALL_OF = 20
 """A list this short also shows the values that the other filters leave nothing of."""
 
@@ -62,7 +67,7 @@ def facet(
         values = [(v, n) for v, n in values if n or v in picked]
     return {
         "column": column, "title": column_name(column), "open": column in OPEN or bool(picked),
-        "more": max(0, place.n_values(column) - len(counted)),
+        "more": max(0, place.n_values(column) - len(counted)), "note": NOTES.get(column, ""),
         "values": [
             {"value": v, "name": value_name(column, v), "count": n, "on": v in picked}
             for v, n in values

@@ -35,12 +35,20 @@ MOST_TEXT = 2000
 
 @dataclass(frozen=True)
 class Look:
-    """How samples are shown: least width of a picture in pixels, grouping, what stands beside."""
+    """How samples are shown.
+
+    size    least width of a picture in pixels
+    group   the column, or BY_FINDING, whose values are sections; '' for none
+    beside  what stands beside the pictures
+    boxes   whether annotated boxes are drawn
+    whole   whether a finding brings along the members of its groups that it does not blame
+    """
 
     size: int
     group: str
     beside: str
     boxes: bool
+    whole: bool
 
 
 @dataclass(frozen=True)
@@ -74,15 +82,18 @@ def main() -> None:
     look = _toolbar(place, filter, order)
     filters.write_address({"size": "" if look.size == SIZES[2] else str(look.size),
                            "group": look.group, "boxes": "true" if look.boxes else "",
+                           "whole": "" if look.whole else "false",
                            "beside": "" if look.beside == NOTHING else look.beside})  # fmt: skip
     _chips(filter, unknown)
     _body(place, filter, order, look)
 
 
 def _body(place: Browser, filter: Filter, order: Order, look: Look) -> None:
-    view = open_view(place, filter, order, look.group)
+    view = open_view(place, filter, order, look.group, whole=look.whole)
     if view.finding is not None:
         words.html(words.headline(view.finding, words.spoken(view.finding.check)))
+        if not_blamed(view.finding):
+            words.html(f'<p class="r-faint">{escaped(blame(view.finding, look.whole))}</p>')
     decisions_bar.announce()
     if look.beside == NOTHING:
         _samples(view, look, filters.spoken_filter(filter) + repr(order))
@@ -99,13 +110,15 @@ def _body(place: Browser, filter: Filter, order: Order, look: Look) -> None:
 # -- which samples ------------------------------------------------------------------------------
 
 
-def open_view(place: Browser, filter: Filter, order: Order, group: str) -> View:
+def open_view(
+    place: Browser, filter: Filter, order: Order, group: str, *, whole: bool = True
+) -> View:
     """The view of this filter and order; members of a group of `group` stand together."""
     finding = single_finding(filter)
     moved = tuple(sorted(finding.thresholds.items())) if finding else ()
-    parts = (filter, order, group, finding.check if finding else "", moved)
+    parts = (filter, order, group, whole, finding.check if finding else "", moved)
     key, total = views.open_view(parts, lambda: grouped(
-        rows_of(place, filter, order, finding), group, finding))  # fmt: skip
+        rows_of(place, filter, order, finding, whole=whole), group, finding))  # fmt: skip
     rows = views.VIEWS.get(key)
     headings = sections(rows, group, finding) if rows is not None and group else ()
     return View(key, total, headings, finding)
@@ -117,13 +130,29 @@ def single_finding(filter: Filter) -> Finding | None:
     return opened.finding(chosen[0]) if len(chosen) == 1 and chosen[0] else None
 
 
-def rows_of(place: Browser, filter: Filter, order: Order, finding: Finding | None) -> views.Rows:
+def rows_of(
+    place: Browser, filter: Filter, order: Order, finding: Finding | None, *, whole: bool
+) -> views.Rows:
     """The filtered rows in order; those of one finding, as it is now, worst first."""
     if finding is None:
         return place.rows(filter, order)
     others = place.rows(filter.with_values("finding", ()), order)
     wanted = views.together_worst_first(finding.subjects)
+    if not whole:
+        wanted = wanted[np.isin(wanted, finding.subjects.blamed())]
     return views.among(others, wanted, worst_first=order == Order())
+
+
+def not_blamed(finding: Finding) -> int:
+    """How many samples are in the finding's groups without being to blame."""
+    return len(np.unique(finding.subjects.rows)) - len(finding.subjects.blamed())
+
+
+def blame(finding: Finding, whole: bool) -> str:
+    """Which of the shown samples the finding blames."""
+    n, fine = len(finding.subjects.blamed()), not_blamed(finding)
+    beside = "are shown with them, without its mark" if whole else "are left out here"
+    return f"It blames {counted(n, 'sample')}; {fine:,} that may stay {beside}."
 
 
 def group_numbers(group: str, finding: Finding | None) -> tuple[np.ndarray, Callable[[int], str]]:
@@ -320,7 +349,20 @@ def _toolbar(place: Browser, filter: Filter, order: Order) -> Look:
             _kept("boxes", "", ["", "true"])
             st.session_state["boxes"] = bool(st.session_state["boxes"])
             boxes = st.toggle("Boxes", key="boxes", on_change=_remember, args=("boxes",))
-    return Look(size, group, beside, boxes)
+        whole = _whole_groups(single_finding(filter))
+    return Look(size, group, beside, boxes, whole)
+
+
+def _whole_groups(finding: Finding | None) -> bool:
+    kept = _kept("whole", "true", ["true", "false"]) == "true"
+    if finding is None or not not_blamed(finding):
+        return kept
+    st.session_state["whole"] = kept
+    return st.toggle(
+        "Whole groups", key="whole", on_change=_remember, args=("whole",),
+        help="Also the members that may stay, such as the copy to keep: to compare them with. "
+        "Off, everything shown is to blame.",
+    )  # fmt: skip
 
 
 def _kept(name: str, default: str, allowed: list[str]) -> str:
@@ -333,8 +375,9 @@ def _kept(name: str, default: str, allowed: list[str]) -> str:
 
 def _remember(name: str) -> None:
     value = st.session_state[name]
+    spoken = {True: "true", False: "false" if name == "whole" else ""}
     st.session_state[f"browse-{name}"] = (
-        ("true" if value else "") if isinstance(value, bool) else str(value or "")
+        spoken[value] if isinstance(value, bool) else str(value or "")
     )
 
 

@@ -463,7 +463,7 @@ def _subject_rows(f: Finding, found: Evidence) -> pa.Table:
 
 
 def _with_findings(place: Workspace) -> pa.Table:
-    """The sample table with a column `findings`: the ids of the checks that name the sample."""
+    """The sample table with a column `findings`: the ids of the checks that blame the sample."""
     return _kept(place, "table", lambda: _add_findings(place), _state(place))
 
 
@@ -471,7 +471,7 @@ def _add_findings(place: Workspace) -> pa.Table:
     found, report = evidence(place.path), last_report(place.path)
     texts = np.full(len(found), "", dtype=object)
     for f in report.findings if report else ():
-        named = np.unique(f.subjects.rows[f.subjects.scores < 1])
+        named = f.subjects.blamed()
         texts[named] = [f"{t}, {f.check}" if t else f.check for t in texts[named]]
     return found.samples.append_column("findings", pa.array(texts, pa.string()))
 
@@ -553,7 +553,7 @@ def _vectors(place: Workspace) -> tuple[Vectors, Sources]:
     from recipe_core.data.vectors import Vectors
 
     found, report = evidence(place.path), last_report(place.path)
-    named = {f.check: f.subjects.rows for f in report.findings} if report else {}
+    named = {f.check: f.subjects.blamed() for f in report.findings} if report else {}
     sources = Sources(lambda where: _query(place).rows(where), _descriptors(place, found))
     return Vectors(found, named), sources
 

@@ -176,7 +176,7 @@ class Vectors:
     """The columns of one sample table as vectors; safe to use from many threads."""
 
     def __init__(self, found: Evidence, findings: Mapping[str, Rows]) -> None:
-        """`findings`: check id -> rows that it names."""
+        """`findings`: check id -> rows that it blames (Subjects.blamed)."""
         self._found = found
         self._held: dict[tuple[str, Hashable], Any] = {}
         self._lock = threading.RLock()

@@ -111,6 +111,13 @@ class Subjects:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def blamed(self) -> npt.NDArray[np.int64]:
+        """(m,) int64 rows with a score below 1, ascending, each once.
+
+        A copy that is to stay belongs to its group with a score of 1, and is not to blame.
+        """
+        return np.unique(self.rows[np.asarray(self.scores) < 1]).astype(np.int64)
+
 
 NO_SUBJECTS = Subjects(np.empty(0, np.int64), np.empty(0, np.float32), ())
 

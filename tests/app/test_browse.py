@@ -165,6 +165,44 @@ def test_copies_of_a_finding_stand_together(workspace: Path) -> None:
     assert view.groups == (("Group 1", 2),) and view.total == 2
 
 
+def test_a_copy_to_keep_is_shown_with_its_group_but_not_blamed(workspace: Path) -> None:
+    from pages import browse
+
+    place, finding = recipe.browser(workspace), opened.findings()["exact_duplicates"]
+    (blamed,) = finding.subjects.blamed().tolist()
+    copies = Filter().with_values("finding", ("exact_duplicates",))
+    assert place.rows(copies).tolist() == [blamed]
+    whole = drawn("browse", finding="Exact duplicates")
+    assert "It blames 1 sample; 1 that may stay" in said(whole)
+    assert set(VIEWS.get(browse.open_view(place, copies, Order(), "").key)) == set(
+        finding.subjects.rows.tolist()
+    )
+    whole.toggle(key="whole").set_value(False).run()
+    assert address(whole) == {"finding": ["Exact duplicates"], "whole": ["false"]}
+    alone = browse.open_view(place, copies, Order(), "", whole=False)
+    assert VIEWS.get(alone.key).tolist() == [blamed]
+    again = drawn("browse", finding="Exact duplicates", whole="false")
+    assert again.toggle(key="whole").value is False
+
+
+def test_facet_badges_and_sql_name_the_same_samples(workspace: Path) -> None:
+    from app import marks
+
+    place = recipe.browser(workspace)
+    badged = [row.get("findings", []) for row in marks.described(np.arange(N_SAMPLES))]
+    facet = dict(place.facet(Filter(), "finding"))
+    for check, finding in opened.findings().items():
+        by_facet = place.rows(Filter().with_values("finding", (check,))).tolist()
+        where = f"list_contains(string_split(findings, ', '), '{check}')"
+        assert (
+            by_facet == recipe.rows(workspace, where).tolist() == finding.subjects.blamed().tolist()
+        )
+        assert by_facet == [i for i, names in enumerate(badged) if check in names]
+        assert facet.get(check, 0) == len(by_facet)
+    clean = place.rows(Filter().with_values("finding", (None,))).tolist()
+    assert clean == recipe.rows(workspace, "findings = ''").tolist()
+
+
 # -- beside the pictures ------------------------------------------------------------------------
 
 
