@@ -23,6 +23,7 @@ from recipe_core.kernel.readings import Reading, Readings
 from recipe_core.overfit.checks.training_fit import CHECK, READING, VERSION
 from recipe_core.overfit.dynamics import Dynamics, dynamics
 from recipe_core.overfit.planning import regularizers
+from recipe_core.runs.job import Job
 from recipe_core.store import columns
 from recipe_core.store.readings import ReadingStore
 from recipe_core.store.results import read_evidence
@@ -32,8 +33,8 @@ from recipe_core.training.bench import Bench
 from recipe_core.training.evaluate import Predictions, predictions
 from recipe_core.training.floors import floor_of, output_kind
 from recipe_core.training.images import stratified
-from recipe_core.training.loop import Diverged, train
-from recipe_core.training.run import prepared
+from recipe_core.training.loop import Diverged
+from recipe_core.training.run import prepared, trained
 
 ENTRY = "recipe_core.overfit.run:run"
 SOURCE = "training"
@@ -42,17 +43,14 @@ FLOOR_SAMPLES = 512
 """Labels on which the loss function's floor is found: more do not move a mean of equal terms."""
 
 
-def run(job: Any) -> None:
-    """The entry of a run of kind `overfit`; `job` is a runs.job.Job, its config a RunConfig's JSON.
+def run(job: Job) -> None:
+    """The entry of a run of kind `overfit`; `job.config` is a RunConfig's JSON.
 
     Raises as `training.run` does; a loss that is no number any more is judged before it is raised.
     """
     bench = prepared(job)
     try:
-        found = train(
-            bench, job.folder, job.log, stop_asked=job.stop_asked, progress=job.progress,
-            resume=job.resuming,
-        )  # fmt: skip
+        found = trained(bench, job)
     except Diverged:
         _judge(job, bench, "diverged", {})
         raise
@@ -75,7 +73,7 @@ def data_fingerprint(bench: Bench) -> str:
 # -- does it fit? -------------------------------------------------------------------------------
 
 
-def _judge(job: Any, bench: Bench, ended: str, found: Mapping[str, Any]) -> dict[str, Any]:
+def _judge(job: Job, bench: Bench, ended: str, found: Mapping[str, Any]) -> dict[str, Any]:
     reading = fit(job.workspace, job.folder, bench, ended)
     ReadingStore(job.folder).write(READING, VERSION, reading)
     finding = judged(CHECK, Readings({READING: reading}))
@@ -155,7 +153,7 @@ def contradicted(evidence: Evidence) -> npt.NDArray[np.bool_]:
 # -- what training says about each sample -------------------------------------------------------
 
 
-def _tell_the_samples(job: Any, bench: Bench) -> None:
+def _tell_the_samples(job: Job, bench: Bench) -> None:
     found = sample_dynamics(job.folder)
     if found is None:
         return

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from recipe_core.runs.job import Job
 from recipe_core.training.bench import Bench
 from recipe_core.training.config import RunConfig
@@ -18,20 +20,34 @@ ENTRY = "recipe_core.training.run:run"
 def run(job: Job) -> None:
     """Opens the images, loads the task, trains; `job.config` is a RunConfig's JSON.
 
-    Raises as `loop.train`, `task.load_task` and `images.open_images` do.
+    Raises as `prepared` and `loop.train` do.
+    """
+    bench = prepared(job)
+    job.result(trained(bench, job))
+
+
+def prepared(job: Job) -> Bench:
+    """The bench of a job, told to its log: images opened, task loaded, memory limited.
+
+    Raises as `task.load_task` and `images.open_images` do.
     """
     config = RunConfig.from_json(job.config)
     images = open_images(job.workspace, config, job.progress)
     bench = Bench(load_task(config.task, images, config), config, images)
     limit_memory(config.memory_limit_mb, bench.device)
     _say(job.log, bench)
+    return bench
+
+
+def trained(bench: Bench, job: Job) -> dict[str, Any]:
+    """Trains as the job wants it; the numbers of the run. Raises as `loop.train` does."""
     found = train(
         bench, job.folder, job.log, stop_asked=job.stop_asked, progress=job.progress,
         resume=job.resuming,
     )  # fmt: skip
     for sentence in bench.task.said:
         job.log.event("note", sentence)
-    job.result(found)
+    return found
 
 
 def _say(log: Log, bench: Bench) -> None:
