@@ -66,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=_version())
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for add in (_add_scan, _add_check, _add_samples, _add_findings, _add_report, _add_export,
-                _add_checks, _add_app):  # fmt: skip
+                _add_sanity, _add_checks, _add_app):  # fmt: skip
         add(commands)
     return parser
 
@@ -93,13 +93,13 @@ def _add_workspace(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
-def _add_judging(parser: argparse.ArgumentParser) -> None:
+def _add_judging(
+    parser: argparse.ArgumentParser, what: str = "ID.PARAM=VALUE", how: str = "change a threshold"
+) -> None:
     parser.add_argument(
         "--check", action="append", metavar="ID", help="only this check; repeatable"
     )
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="ID.PARAM=VALUE", help="change a threshold"
-    )
+    parser.add_argument("--set", action="append", default=[], metavar=what, help=how)
     parser.add_argument("--json", action="store_true", help="print the report as JSON on stdout")
     parser.add_argument(
         "--fail-on", choices=("warn", "fail"), help="exit with 1 if a verdict is this bad or worse"
@@ -165,6 +165,18 @@ def _add_export(commands: Any) -> None:
         help="leave out the samples that this check names (of copies, all but the one to keep)",
     )  # fmt: skip
     p.add_argument("--link", choices=("copy", "hardlink", "symlink"), default="copy")
+
+
+def _add_sanity(commands: Any) -> None:
+    p = _command(commands, "sanity", _sanity, "Prove a training pipeline right, or name its bug.")
+    _add_workspace(p)
+    p.add_argument(
+        "--task", default="", metavar="FILE.py", help="the pipeline (default: the built-in one)"
+    )
+    p.add_argument("--device", default="", help="auto (default), cpu, cuda, cuda:N or mps")
+    p.add_argument("--seed", type=int, help="seed of weights, order and augmentation")
+    p.add_argument("--detach", action="store_true", help="only start it and print the run's id")
+    _add_judging(p, "ID.PARAM=VALUE or FIELD=VALUE", "change a threshold or a setting of the run")
 
 
 def _add_checks(commands: Any) -> None:
@@ -244,10 +256,13 @@ def _told(report: Report, asked: argparse.Namespace) -> int:
 
         width = min(shutil.get_terminal_size((100, 24)).columns, 120)
         print(terminal_report(report, width, ANSI if _colourful() else PLAIN))
-    verdicts = {f.verdict for f in report.findings}
+    return _exit_code({f.verdict for f in report.findings}, asked.fail_on)
+
+
+def _exit_code(verdicts: set[Any], fail_on: str | None) -> int:
     if "error" in verdicts:
         return BROKE
-    bad = {"warn": {"warn", "fail"}, "fail": {"fail"}}.get(asked.fail_on or "", set())
+    bad = {"warn": {"warn", "fail"}, "fail": {"fail"}}.get(fail_on or "", set())
     return GATE if verdicts & bad else FINE
 
 
@@ -359,6 +374,100 @@ def _undictionaried(table: pa.Table) -> pa.Table:
         for f in table.schema
     ]
     return table.cast(pa.schema(fields))
+
+
+# -- sanity -------------------------------------------------------------------------------------
+
+
+def _sanity(asked: argparse.Namespace) -> int:
+    """Human view: each finding as it is made. Ctrl-C stops the run; what was read is kept."""
+    from recipe_core import pipeline, recipe
+    from recipe_core.kernel.params import parse_set
+
+    config = _sanity_config(asked)
+    thresholds = [w for w in asked.set if "." in w.partition("=")[0]]
+    overrides = parse_set(thresholds, recipe.parameter_types("skeleton"))
+    place = asked.workspace or recipe.default_workspace()
+    command = shlex.join(["recipe", *_words_of_sanity(asked, place)])
+    if asked.detach:
+        print(pipeline.start_sanity(
+            place, config, check_ids=asked.check, overrides=overrides, command=command
+        ))  # fmt: skip
+        return FINE
+    _let_signals_interrupt()
+    found = pipeline.sanity(
+        place, config, check_ids=asked.check, overrides=overrides, command=command,
+        progress=_line_of_progress(), tell=None if asked.json else _tell_finding,
+    )  # fmt: skip
+    _clear_line()
+    if asked.json:
+        from recipe_core.reporting.json_ import json_text
+
+        sys.stdout.write(json_text(found.to_json()))
+    else:
+        from recipe_core.reporting.terminal import tally_line
+
+        print(f"\n{tally_line(found.findings, _paint())}")
+    return _exit_code({f.verdict for f in found.findings}, asked.fail_on)
+
+
+def _sanity_config(asked: argparse.Namespace) -> Any:
+    from recipe_core.training.config import RunConfig
+
+    config = RunConfig.from_words([w for w in asked.set if "." not in w.partition("=")[0]])
+    changes: dict[str, Any] = {}
+    if asked.task:
+        changes["task"] = str(Path(asked.task).resolve())
+    if asked.device:
+        changes["device"] = asked.device
+    if asked.seed is not None:
+        changes["seed"] = asked.seed
+    return config.but(**changes) if changes else config
+
+
+def _words_of_sanity(asked: argparse.Namespace, place: Path) -> list[str]:
+    """What a person would type for this run."""
+    words = ["sanity", "-w", str(place)]
+    for name in ("task", "device", "seed"):
+        value = getattr(asked, name)
+        words += [f"--{name}", str(value)] if value not in ("", None) else []
+    for name in ("check", "set"):
+        words += [w for value in getattr(asked, name) or () for w in (f"--{name}", value)]
+    return words
+
+
+def _tell_finding(finding: Any) -> None:
+    from recipe_core.reporting.terminal import finding_block
+
+    _clear_line()
+    width = min(shutil.get_terminal_size((100, 24)).columns, 120)
+    print(finding_block(finding, width, _paint()), flush=True)
+
+
+def _paint() -> Any:
+    from recipe_core.reporting.terminal import ANSI, PLAIN
+
+    return ANSI if _colourful() else PLAIN
+
+
+def _line_of_progress() -> Any:
+    """A listener that draws what is going on as one line of a terminal; elsewhere nothing."""
+
+    def listen(activity: str, done: int, total: int) -> None:
+        if sys.stderr.isatty() and activity:
+            filled = int(24 * done / total) if total else 0
+            width = max(20, shutil.get_terminal_size((100, 24)).columns - 30)
+            line = f"{'█' * filled}{'░' * (24 - filled)} {activity[:width]}"
+            sys.stderr.write(f"\r\x1b[K{line}")
+            sys.stderr.flush()
+
+    return listen
+
+
+def _clear_line() -> None:
+    if sys.stderr.isatty():
+        sys.stderr.write("\r\x1b[K")
+        sys.stderr.flush()
 
 
 # -- report, export, checks, app ----------------------------------------------------------------

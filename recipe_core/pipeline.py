@@ -9,17 +9,25 @@ for run in pipeline.runs("w"):
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recipe_core import recipe
+from recipe_core.kernel.errors import Misuse, RecipeError
+from recipe_core.kernel.nouns import Finding
+from recipe_core.kernel.params import Overrides, Value
+from recipe_core.kernel.progress import Progress, silent
 
 if TYPE_CHECKING:
     from recipe_core.runs.curves import Curve
     from recipe_core.runs.folder import RunFolder
     from recipe_core.runs.watching import Run
+    from recipe_core.store.readings import ReadingStore
+    from recipe_core.training.config import RunConfig
 
 
 # -- runs ---------------------------------------------------------------------------------------
@@ -61,40 +69,11 @@ def run(workspace: Path | str | None, run_id: str) -> Run:
     return watching.run(_place(workspace), run_id)
 
 
-def stop(workspace: Path | str | None, run_id: str, *, wait: bool = True, now: bool = False) -> Run:
-    """Asks a run to stop: it finishes its step and saves, within 10 s; else it is made to end.
-
-    wait  until it has ended (a page only asks); now: it may not finish its step
-    """
+def stop(workspace: Path | str | None, run_id: str, *, wait_s: float | None = None) -> Run:
+    """Asks a run to stop and waits for its end (`wait_s` 0: only asks). See runs.launching.stop."""
     from recipe_core.runs import launching
 
-    patience = {"finish_s": 0.0, "unwind_s": 1.0} if now else {}
-    return launching.stop(_place(workspace), run_id, wait=wait, **patience)
-
-
-def follow(
-    workspace: Path | str | None,
-    run_id: str,
-    listener: Callable[[Run], object] = lambda run: None,
-    *,
-    every_s: float = 0.25,
-) -> Run:
-    """Waits for a run's end and tells the listener how it is doing; Ctrl-C stops the run.
-
-    Raises Cancelled where it was stopped, by whomever.
-    """
-    from recipe_core.kernel.errors import Cancelled
-
-    try:
-        while (state := run(workspace, run_id)).live:
-            listener(state)
-            time.sleep(every_s)
-    except KeyboardInterrupt:
-        state = stop(workspace, run_id)
-    listener(state)
-    if state.status == "stopped":
-        raise Cancelled(f"{run_id} was stopped; it can be resumed.")
-    return state
+    return launching.stop(_place(workspace), run_id, wait_s)
 
 
 def resume(workspace: Path | str | None, run_id: str) -> None:
@@ -171,3 +150,152 @@ def _folder(workspace: Path | str | None, run_id: str) -> RunFolder:
 
 def _place(workspace: Path | str | None) -> Path:
     return (Path(workspace) if workspace is not None else recipe.default_workspace()).resolve()
+
+
+# -- sanity: is the pipeline right? ----------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Sanity:
+    """What the examination of a pipeline found.
+
+    about     task, device, seed, num_classes, given, n_train, … ({} before it was opened)
+    findings  in the order in which they were made
+    """
+
+    about: Mapping[str, Any]
+    findings: tuple[Finding, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The sanity JSON of the contract."""
+        from recipe_core.skeleton.sanity_json import sanity_json
+
+        return sanity_json(self.findings, self.about)
+
+
+def start_sanity(
+    workspace: Path | str | None,
+    config: RunConfig,
+    *,
+    check_ids: Sequence[str] | None = None,
+    overrides: Overrides | None = None,
+    command: str = "",
+) -> str:
+    """Starts the examination of a pipeline as a run of kind "sanity"; the run's id.
+
+    config  the pipeline: `task` is the user's file, else the product's own is examined
+    Raises Misuse, UnknownName, WorkspaceError before the first scan.
+    """
+    place = _place(workspace)
+    wanted = [c.id for c in recipe.chosen(check_ids, "skeleton")]
+    asked = {
+        "run": config.to_json(), "key": sanity_key(place, config), "checks": wanted,
+        "overrides": recipe.thresholds(place, overrides, "skeleton"),
+        "memory_limit_mb": config.memory_limit_mb,
+    }  # fmt: skip
+    title = Path(config.task).name if config.task else f"built-in {config.model}"
+    return launch(
+        place, "sanity", "recipe_core.skeleton.battery:entry", asked, title, command, config.device
+    )
+
+
+def sanity_key(workspace: Path | str | None, config: RunConfig) -> str:
+    """16 hex digits for what is examined: configuration, content of the task file, data set."""
+    digest = hashlib.blake2b(digest_size=8)
+    digest.update(config.fingerprint().encode())
+    digest.update(recipe.fingerprint(recipe.evidence(workspace)).encode())
+    if config.task:
+        try:
+            digest.update(Path(config.task).read_bytes())
+        except OSError as e:
+            raise Misuse(f"{config.task} cannot be read: {e.strerror or e}.") from None
+    return digest.hexdigest()
+
+
+def sanity(
+    workspace: Path | str | None,
+    config: RunConfig,
+    *,
+    check_ids: Sequence[str] | None = None,
+    overrides: Overrides | None = None,
+    command: str = "",
+    progress: Progress = silent,
+    tell: Callable[[Finding], None] | None = None,
+) -> Sanity:
+    """Examines a pipeline in a process of its own and waits for it.
+
+    tell  called with each finding as it is made
+    Raises Misuse where the task file is at fault, RecipeError where the run did not end well; where
+    `progress` raises, or on Ctrl-C, the run is stopped first.
+    """
+    place = _place(workspace)
+    run_id = start_sanity(
+        place, config, check_ids=check_ids, overrides=overrides, command=command
+    )  # fmt: skip
+    told: set[str] = set()
+    try:
+        while True:
+            state = run(place, run_id)
+            found = _found_so_far(place, state)
+            for f in found.findings:
+                if tell is not None and f.check not in told:
+                    told.add(f.check)
+                    tell(f)
+            if not state.live:
+                break
+            doing = state.progress
+            progress(doing.activity, doing.done, doing.total)
+            time.sleep(0.2)
+    except BaseException:
+        stop(place, run_id)
+        raise
+    if state.status != "done":
+        said = state.message or f"The run ended as {state.status}."
+        raise (Misuse if "TaskError" in state.traceback else RecipeError)(said)
+    return found
+
+
+def _found_so_far(place: Path, state: Run) -> Sanity:
+    from recipe_core.skeleton.battery import judged_again, with_ids
+
+    asked = state.config
+    finished = {c["id"] for c in state.result.get("checks", ())}
+    store = _store(place, asked["key"])
+    findings = judged_again(store, with_ids(asked["checks"]), asked["overrides"])
+    return Sanity(store.about(), tuple(f for f in findings if f.check in finished))
+
+
+def last_sanity(workspace: Path | str | None = None, overrides: Overrides | None = None) -> Sanity:
+    """What the latest examination read, judged again; loads no torch. Empty before the first."""
+    from recipe_core.skeleton.battery import judged_again, with_ids
+    from recipe_core.store.readings import latest
+    from recipe_core.store.workspace import Workspace
+
+    place = _place(workspace)
+    store = latest(Workspace(place))
+    if store is None:
+        return Sanity({}, ())
+    layers = recipe.thresholds(place, overrides, "skeleton")
+    return Sanity(store.about(), judged_again(store, with_ids(()), layers))
+
+
+def judge_sanity(
+    workspace: Path | str | None, check_id: str, overrides: Mapping[str, Value] | None = None
+) -> Finding:
+    """One check's finding of the latest examination under these thresholds (for sliders).
+
+    Raises UnknownName; Misuse where it has not been made.
+    """
+    recipe.chosen([check_id], "skeleton")
+    found = last_sanity(workspace, {check_id: dict(overrides or {})})
+    for finding in found.findings:
+        if finding.check == check_id:
+            return finding
+    raise Misuse(f"{check_id} has not been made yet. Run: recipe sanity --check {check_id}")
+
+
+def _store(place: Path, key: str) -> ReadingStore:
+    from recipe_core.store.readings import store_of
+    from recipe_core.store.workspace import Workspace
+
+    return store_of(Workspace(place), key)

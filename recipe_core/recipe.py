@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import getpass
+import hashlib
 import importlib.metadata
 import os
 import platform
@@ -96,6 +97,17 @@ _ASK = {
 def parameter_types(stage: str | None = None) -> dict[str, type]:
     """check id -> its Params class, of all checks or of one stage."""
     return {c.id: c.params for c in checks(stage)}
+
+
+def thresholds(
+    workspace: Path | str | None, overrides: Overrides | None = None, stage: str | None = None
+) -> dict[str, dict[str, Value]]:
+    """recipe.toml with `overrides` above it, of all checks or of one stage's.
+
+    Raises UnknownName, BadSetting.
+    """
+    layers = _overrides(_open(workspace), overrides)
+    return {k: v for k, v in layers.items() if k in parameter_types(stage)}
 
 
 def default_workspace() -> Path:
@@ -795,7 +807,12 @@ def _described(found: Evidence) -> dict[str, Any]:
 
 def fingerprint(found: Evidence) -> str:
     """24 hex digits over every sample's path, label, split and content, in order."""
-    return found.fingerprint()
+    digest = hashlib.blake2b(digest_size=12)
+    for name in ("path", "label", "split", "content_hash"):
+        for text in found.texts(name):
+            digest.update(text.encode("utf-8", "surrogatepass"))
+            digest.update(b"\0")
+    return digest.hexdigest()
 
 
 def _now() -> str:

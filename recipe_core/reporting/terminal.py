@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from recipe_core.kernel.nouns import Finding
@@ -30,11 +30,14 @@ def terminal_report(report: Report, width: int = 80, paint: Paint = PLAIN) -> st
     """
     width = max(width, 40)
     head = f"{report.dataset.get('name', 'data set')}: {facts.paragraph(report.dataset)}"
-    blocks = [_block(f, width, paint) for f in worst_first(report.findings)]
-    return "\n".join([_wrapped(head, width, ""), "", *blocks, "", _tally(report, paint)]) + "\n"
+    blocks = [finding_block(f, width, paint) for f in worst_first(report.findings)]
+    return (
+        "\n".join([_wrapped(head, width, ""), "", *blocks, "", tally_line(report.findings, paint)])
+        + "\n"
+    )
 
 
-def _block(f: Finding, width: int, paint: Paint) -> str:
+def finding_block(f: Finding, width: int = 80, paint: Paint = PLAIN) -> str:
     """Sign and id in a column of their own, the sentence beside them (below, if it is narrow)."""
     name = f"{SIGNS[f.verdict]} {f.check}"
     narrow = width < NAME_WIDTH + 40
@@ -61,6 +64,7 @@ def _painted(text: str, verdict: str, paint: Paint) -> str:
     return f"{paint.get(verdict, '')}{text}{paint.get('end', '')}"
 
 
-def _tally(report: Report, paint: Paint) -> str:
-    counts = (_painted(f"{n} {WORDS[v].lower()}", v, paint) for v, n in tally(report.findings))
+def tally_line(findings: Iterable[Finding], paint: Paint = PLAIN) -> str:
+    """How many findings have each verdict: "2 fail, 1 warning, 18 pass"."""
+    counts = (_painted(f"{n} {WORDS[v].lower()}", v, paint) for v, n in tally(findings))
     return ", ".join(counts) or "No check was run."

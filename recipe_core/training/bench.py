@@ -43,16 +43,20 @@ def open_bench(workspace: Path | str, config: RunConfig, progress: Progress = si
     where there is nothing to train on or no such device.
     """
     images = open_images(workspace, config, progress)
-    return Bench(load_task(config.task, images, config), config, images)
+    return Bench(load_task(config.task, images, config), config, images, Path(workspace))
 
 
 @dataclass(frozen=True)
 class Bench:
-    """A task, its configuration and its images, and what one does with them."""
+    """A task, its configuration and its images, and what one does with them.
+
+    workspace  where the images come from: a probe that needs a fresh process opens it there again
+    """
 
     task: Task
     config: RunConfig
     images: Images
+    workspace: Path = Path(".recipe")
 
     @property
     def place(self) -> Place:
@@ -129,12 +133,12 @@ class Bench:
         """The task's loader of training samples; its batches come on the device."""
         seed = self.seed if seed is None else seed
         size = batch_size or self.config.batch_size
-        return self.moved(self.task.train_loader(self.train_set, size, seed))
+        return self._moved(self.task.train_loader(self.train_set, size, seed))
 
     def eval_loader(self, batch_size: int | None = None) -> OnDevice:
         """The task's loader of evaluation samples; its batches come on the device."""
         size = batch_size or self.config.batch_size
-        return self.moved(self.task.eval_loader(self.eval_set, size))
+        return self._moved(self.task.eval_loader(self.eval_set, size))
 
     def train_batches(
         self, seed: int | None = None, batch_size: int | None = None
@@ -146,13 +150,9 @@ class Bench:
         """All evaluation batches (x, y) through the task's loader."""
         return iter(self.eval_loader(batch_size))
 
-    def move(self, batch: Any) -> Any:
-        """The batch on the device, pictures in the memory layout of the model."""
-        return moved(batch, self.device, self.place.channels_last)
-
-    def moved(self, loader: Any) -> OnDevice:
-        """A loader of the task whose batches come on the device."""
-        return OnDevice(loader, self.move)
+    def _moved(self, loader: Any) -> OnDevice:
+        place = self.place
+        return OnDevice(loader, lambda batch: moved(batch, place.device, place.channels_last))
 
     def sample(self, n: int, split: Split = "eval", seed: int = 0) -> Samples:
         """(k, C, H, W) float32 and (k,) int64 on the device, (k,) rows of the sample table.
@@ -234,14 +234,16 @@ class Bench:
             if step and step % per_epoch == 0:
                 model.train()
             found.append(self.step(model, batch, optimizer))
-            if scheduler is not None and self._scheduled(step, per_epoch):
-                _advance(scheduler, found[-1])
+            self.advance(scheduler, step, found[-1], per_epoch)
             if on_step is not None:
                 on_step(step, found[-1])
         return torch.stack(found).double().cpu().numpy() if found else np.empty(0)
 
-    def _scheduled(self, step: int, per_epoch: int) -> bool:
-        return self.task.scheduler_interval == "step" or (step + 1) % per_epoch == 0
+    def advance(self, scheduler: Any, step: int, loss: torch.Tensor, per_epoch: int) -> None:
+        """Steps the scheduler (None: nothing) after this step where its interval says so."""
+        due = self.task.scheduler_interval == "step" or (step + 1) % per_epoch == 0
+        if scheduler is not None and due:
+            _advance(scheduler, loss)
 
     def logits(self, model: nn.Module, x: torch.Tensor) -> torch.Tensor:
         """(B, classes) in evaluation mode without gradients; the modes are put back."""

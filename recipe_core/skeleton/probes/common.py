@@ -1,0 +1,180 @@
+"""What do several probes need? Batches to look at, losses sample by sample, a clock."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from recipe_core.kernel.progress import Progress
+
+Floats = npt.NDArray[np.float64]
+SLOW_STEP_S = 0.15
+"""Seconds of a training step from which a probe takes smaller batches."""
+SMALL_BATCH = 16
+
+
+def start_afresh(seed: int) -> None:
+    """Seeds every generator; undoes what a task may have left switched in this process."""
+    from recipe_core.training.seeds import seed_everything
+
+    seed_everything(seed)
+    torch.set_grad_enabled(True)
+    torch.set_default_dtype(torch.float32)
+
+
+class Clock:
+    """How long a probe has been at it, and how long it may.
+
+    seconds  after which it should end; what it has read by then counts
+    """
+
+    def __init__(self, seconds: float, progress: Progress, activity: str) -> None:
+        self.seconds, self._progress, self._activity = seconds, progress, activity
+        self.start = time.perf_counter()
+
+    @property
+    def passed(self) -> float:
+        """Seconds since the start."""
+        return time.perf_counter() - self.start
+
+    @property
+    def over(self) -> bool:
+        """Whether the probe has had its time."""
+        return self.passed > self.seconds
+
+    def tick(self, done: int, total: int) -> None:
+        """A sign of life. Raises Cancelled when a stop was asked for."""
+        self._progress(self._activity, done, total)
+
+
+def stacked(dataset: Any, indices: npt.NDArray[np.int64], bench: Any) -> tuple[Any, Any]:
+    """(n, C, H, W) float32 and (n,) int64 of these samples of a set, on the bench's device."""
+    pairs = [dataset[int(i)] for i in indices]
+    x = torch.stack([p[0] for p in pairs])
+    y = torch.tensor([int(p[1]) for p in pairs])
+    if bench.place.channels_last and x.ndim == 4:
+        x = x.to(bench.device, memory_format=torch.channels_last)
+    return x.to(bench.device), y.to(bench.device)
+
+
+def some(n: int, most: int, seed: int) -> npt.NDArray[np.int64]:
+    """At most `most` of n numbers, drawn without replacement: the shares stay as they are."""
+    return np.random.default_rng(seed).permutation(n)[:most].astype(np.int64)
+
+
+def batches_without_end(bench: Any, seed: int, batch_size: int | None = None) -> Iterator[Any]:
+    """Training batches through the task's loader, epoch after epoch, each with its own seed."""
+    from recipe_core.training.bench import epoch_seed
+
+    epoch = 0
+    while True:
+        found = False
+        for batch in bench.train_batches(epoch_seed(seed, epoch), batch_size):
+            found = True
+            yield batch
+        if not found:
+            raise ValueError("the training loader gives no batch at all")
+        epoch += 1
+
+
+def pace(bench: Any, steps: int = 2) -> float:
+    """Seconds of one training step with batches as configured; a throwaway model pays."""
+    model = bench.model()
+    optimizer = bench.optimizer(model)
+    model.train()
+    batches = batches_without_end(bench, bench.seed)
+    bench.step(model, next(batches), optimizer)  # the first one also allocates
+    wait(bench)
+    start = time.perf_counter()
+    for _ in range(steps):
+        bench.step(model, next(batches), optimizer)
+    wait(bench)
+    return (time.perf_counter() - start) / steps
+
+
+def wait(bench: Any) -> None:
+    """Until the device has done what it was told."""
+    if bench.device.type == "cuda":
+        torch.cuda.synchronize(bench.device)
+
+
+def affordable_batch(bench: Any, step_s: float) -> int | None:
+    """None: the configured batch size; a smaller one where a step takes long."""
+    if step_s <= SLOW_STEP_S or bench.config.batch_size <= SMALL_BATCH:
+        return None
+    return SMALL_BATCH
+
+
+def train_logits(bench: Any, model: nn.Module, x: Any, batch: int = 64) -> Any:
+    """(n, classes) float32 as training sees them: in training mode, batch by batch."""
+    model.train()
+    with torch.no_grad(), bench.place.autocast():
+        parts = [model(x[i : i + batch]).float() for i in _starts(len(x), batch)]
+    return torch.cat(parts)
+
+
+def eval_logits(bench: Any, model: nn.Module, x: Any, batch: int = 256) -> Any:
+    """(n, classes) float32 in evaluation mode, without gradients."""
+    return torch.cat([bench.logits(model, x[i : i + batch]) for i in range(0, len(x), batch)])
+
+
+def _starts(n: int, batch: int) -> list[int]:
+    """Where batches begin; a last one of a single sample, which batch norm refuses, is left out."""
+    return [i for i in range(0, n, batch) if n - i > 1 or n == 1]
+
+
+def mean_loss(loss_fn: Callable[..., Any], z: Any, y: Any, batch: int = 64) -> float:
+    """The loss function over these outputs in batches, weighted by their sizes."""
+    with torch.no_grad():
+        parts = [
+            float(loss_fn(z[i : i + batch], y[i : i + batch])) * len(y[i : i + batch])
+            for i in range(0, len(y), batch)
+        ]
+    return sum(parts) / len(y)
+
+
+def sample_losses(loss_fn: Callable[..., Any], z: Any, y: Any) -> Floats | None:
+    """(n,) float64: the loss function on each sample alone; None where it needs a batch."""
+    try:
+        with torch.no_grad():
+            found = [loss_fn(z[i : i + 1], y[i : i + 1]).reshape(()) for i in range(len(y))]
+        return torch.stack(found).double().cpu().numpy()
+    except Exception:
+        return None
+
+
+def output_kind(z: Any) -> str:
+    """What a model puts out: "probabilities", "log_probabilities", or "logits"."""
+    z = z.double()
+    if not bool(torch.isfinite(z).all()):
+        return "logits"
+    ones = torch.ones(len(z), dtype=z.dtype, device=z.device)
+    if bool((z >= 0).all()) and torch.allclose(z.sum(1), ones, atol=1e-3):
+        return "probabilities"
+    if bool((z <= 1e-6).all()) and torch.allclose(z.exp().sum(1), ones, atol=1e-3):
+        return "log_probabilities"
+    return "logits"
+
+
+def as_output(z: Any, kind: str) -> Any:
+    """Logits as the kind of output that the model gives."""
+    if kind == "probabilities":
+        return torch.softmax(z, 1)
+    return torch.log_softmax(z, 1) if kind == "log_probabilities" else z
+
+
+def predicted(bench: Any, z: Any) -> npt.NDArray[np.int64]:
+    """(n,) int64: the task's own predictions."""
+    found: npt.NDArray[np.int64] = bench.task.predict(z).detach().cpu().numpy().astype(np.int64)
+    return found.reshape(-1)
+
+
+def named_weights(model: nn.Module) -> dict[str, Any]:
+    """Copies of every parameter, by name."""
+    return {n: p.detach().clone() for n, p in model.named_parameters()}
