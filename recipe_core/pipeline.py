@@ -69,11 +69,40 @@ def run(workspace: Path | str | None, run_id: str) -> Run:
     return watching.run(_place(workspace), run_id)
 
 
-def stop(workspace: Path | str | None, run_id: str, *, wait_s: float | None = None) -> Run:
-    """Asks a run to stop and waits for its end (`wait_s` 0: only asks). See runs.launching.stop."""
+def stop(workspace: Path | str | None, run_id: str, *, wait: bool = True, now: bool = False) -> Run:
+    """Asks a run to stop: it finishes its step and saves, within 10 s; else it is made to end.
+
+    wait  until it has ended (a page only asks); now: it may not finish its step
+    """
     from recipe_core.runs import launching
 
-    return launching.stop(_place(workspace), run_id, wait_s)
+    patience = {"finish_s": 0.0, "unwind_s": 1.0} if now else {}
+    return launching.stop(_place(workspace), run_id, wait=wait, **patience)
+
+
+def follow(
+    workspace: Path | str | None,
+    run_id: str,
+    listener: Callable[[Run], object] = lambda run: None,
+    *,
+    every_s: float = 0.25,
+) -> Run:
+    """Waits for a run's end and tells the listener how it is doing; Ctrl-C stops the run.
+
+    Raises Cancelled where it was stopped, by whomever.
+    """
+    from recipe_core.kernel.errors import Cancelled
+
+    try:
+        while (state := run(workspace, run_id)).live:
+            listener(state)
+            time.sleep(every_s)
+    except KeyboardInterrupt:
+        state = stop(workspace, run_id)
+    listener(state)
+    if state.status == "stopped":
+        raise Cancelled(f"{run_id} was stopped; it can be resumed.")
+    return state
 
 
 def resume(workspace: Path | str | None, run_id: str) -> None:

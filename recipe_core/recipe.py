@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import datetime
 import getpass
-import hashlib
 import importlib.metadata
 import os
 import platform
@@ -807,12 +806,7 @@ def _described(found: Evidence) -> dict[str, Any]:
 
 def fingerprint(found: Evidence) -> str:
     """24 hex digits over every sample's path, label, split and content, in order."""
-    digest = hashlib.blake2b(digest_size=12)
-    for name in ("path", "label", "split", "content_hash"):
-        for text in found.texts(name):
-            digest.update(text.encode("utf-8", "surrogatepass"))
-            digest.update(b"\0")
-    return digest.hexdigest()
+    return found.fingerprint()
 
 
 def _now() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
@@ -105,6 +106,15 @@ class Evidence:
         lookup = np.array([place[t] for t in found] + [-1], dtype=np.int32)
         raw = pc.fill_null(encoded.indices, len(found)).to_numpy(zero_copy_only=False)
         return lookup[raw], tuple(names)
+
+    def fingerprint(self) -> str:
+        """24 hex digits over every sample's path, label, split and content, in order."""
+        digest = hashlib.blake2b(digest_size=12)
+        for name in ("path", "label", "split", "content_hash"):
+            for text in self.texts(name):
+                digest.update(text.encode("utf-8", "surrogatepass"))
+                digest.update(b"\0")
+        return digest.hexdigest()
 
     def once(self, kind: str, name: str, make: Callable[[], T]) -> T:
         """`make()`, worked out once for this evidence and kept with it."""

@@ -52,24 +52,44 @@ def _guard(worker: int, folder: Path) -> NoReturn:
 
 def _awaited(worker: int, folder: Path) -> int:
     """The worker's exit status; presses on when a stop was asked for long enough ago."""
-    stop, deadline, sent = folder / "stop", None, signal.SIGTERM
+    pressed: list[signal.Signals] = []
+    asked = 0.0
     while True:
         done, status = os.waitpid(worker, os.WNOHANG)
         if done:
             return status
-        if deadline is None and stop.exists():
-            deadline = time.monotonic() + SECONDS_TO_FINISH
-        if deadline is not None and time.monotonic() > deadline:
-            _press(worker, sent)
-            deadline, sent = time.monotonic() + SECONDS_TO_UNWIND, signal.SIGKILL
+        patience = _patience(folder / "stop")
+        if patience is not None:
+            asked = asked or time.monotonic()
+            _press(worker, time.monotonic() - asked, patience, pressed)
         time.sleep(_LOOK_S)
 
 
-def _press(worker: int, number: signal.Signals) -> None:
-    if number == signal.SIGKILL:
-        os.kill(worker, number)  # the rest of the group goes with this process
-    else:
-        os.killpg(os.getpgrp(), number)
+def _patience(stop: Path) -> tuple[float, float] | None:
+    """Seconds from the flag to SIGTERM and to SIGKILL; None where no stop was asked for."""
+    try:
+        text = stop.read_text(encoding="ascii")
+    except FileNotFoundError:
+        return None
+    except OSError:
+        text = ""
+    try:
+        asked = json.loads(text)
+        finish, unwind = float(asked["finish_s"]), float(asked["unwind_s"])
+    except (ValueError, TypeError, KeyError):
+        finish, unwind = SECONDS_TO_FINISH, SECONDS_TO_UNWIND
+    return finish, finish + unwind
+
+
+def _press(
+    worker: int, seconds: float, patience: tuple[float, float], pressed: list[signal.Signals]
+) -> None:
+    if seconds > patience[0] and signal.SIGTERM not in pressed:
+        pressed.append(signal.SIGTERM)
+        os.killpg(os.getpgrp(), signal.SIGTERM)
+    if seconds > patience[1] and signal.SIGKILL not in pressed:
+        pressed.append(signal.SIGKILL)
+        os.kill(worker, signal.SIGKILL)  # the rest of the group goes with this process
 
 
 def _say(path: Path, worker: int, status: int) -> None:

@@ -138,27 +138,37 @@ def _one_at_a_time(folder: RunFolder) -> Iterator[None]:
         os.close(handle)
 
 
-def stop(workspace: Path, run_id: str, wait_s: float | None = None) -> Run:
+def stop(
+    workspace: Path,
+    run_id: str,
+    *,
+    wait: bool = True,
+    finish_s: float = SECONDS_TO_FINISH,
+    unwind_s: float = SECONDS_TO_UNWIND,
+) -> Run:
     """Asks a run to stop; it finishes its step and saves, or is made to end.
 
-    wait_s  how long to wait for the end (default: until it is certain; 0: only ask). The run's
-            guardian sends SIGTERM and SIGKILL when it is time, whether somebody waits or not.
+    wait      until its end is certain; else only ask. The run's guardian sends SIGTERM and SIGKILL
+              when it is time, whether somebody waits or not.
+    finish_s  seconds until SIGTERM; unwind_s: seconds from there to SIGKILL
     Raises UnknownName. A run that has ended stays as it is.
     """
-    folder = found(workspace.resolve(), run_id)
-    state = run(workspace.resolve(), run_id)
+    place = workspace.resolve()
+    folder = found(place, run_id)
+    state = run(place, run_id)
     if not state.live:
         return state
     with writing(Workspace(workspace)):
-        folder.stop.touch()
-    certain = SECONDS_TO_FINISH + SECONDS_TO_UNWIND + 2.0
-    deadline = time.monotonic() + (certain if wait_s is None else wait_s)
-    while (state := run(workspace.resolve(), run_id)).live and time.monotonic() < deadline:
+        patience = {"finish_s": finish_s, "unwind_s": unwind_s}
+        if not folder.stop.exists() or finish_s < SECONDS_TO_FINISH:
+            write_json(folder.stop, patience)
+    if not wait:
+        return run(place, run_id)
+    deadline = time.monotonic() + finish_s + unwind_s + 2.0
+    while run(place, run_id).live and time.monotonic() < deadline:
         time.sleep(0.05)
-    if wait_s is None:  # its guardian is dead, or its children left the group
-        sweep(folder)
-        state = run(workspace.resolve(), run_id)
-    return state
+    sweep(folder)  # its guardian is dead, or children left the group
+    return run(place, run_id)
 
 
 def delete(workspace: Path, run_id: str) -> None:

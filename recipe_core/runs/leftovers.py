@@ -7,6 +7,7 @@ is found wherever it went, and nothing else is ever ended by a number that was u
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import time
 
@@ -19,18 +20,36 @@ MARK = "RECIPE_RUN"
 
 def leftovers(folder: RunFolder) -> list[psutil.Process]:
     """Every process of the run that lives, zombies apart."""
-    found = []
+    return _marked().get(str(folder.path), [])
+
+
+def _marked() -> dict[str, list[psutil.Process]]:
+    """This user's processes that belong to a run, by its folder."""
+    found: dict[str, list[psutil.Process]] = {}
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
-            if process.pid != os.getpid() and _belongs(process, folder):
-                found.append(process)
+            if mark := _mark(process):
+                found.setdefault(mark, []).append(process)
     return found
 
 
-def _belongs(process: psutil.Process, folder: RunFolder) -> bool:
-    if process.uids().real != os.getuid() or process.status() == psutil.STATUS_ZOMBIE:
-        return False
-    return process.environ().get(MARK) == str(folder.path)
+def _mark(process: psutil.Process) -> str:
+    if process.pid == os.getpid() or process.uids().real != os.getuid():
+        return ""
+    if process.status() == psutil.STATUS_ZOMBIE:
+        return ""
+    return str(process.environ().get(MARK, ""))
+
+
+@functools.lru_cache(maxsize=1)
+def _marked_lately(second: int) -> frozenset[str]:
+    return frozenset(_marked())
+
+
+def sweep_if_any(folder: RunFolder) -> None:
+    """Sweeps where a look within the last second saw something: for readers of many runs."""
+    if str(folder.path) in _marked_lately(int(time.monotonic())):
+        sweep(folder)
 
 
 def sweep(folder: RunFolder, seconds: float = 5.0) -> int:

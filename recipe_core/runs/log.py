@@ -95,7 +95,9 @@ class RunLog:
         self._step = step
 
     def flush(self) -> None:
-        """Returns when everything is written. Raises WorkspaceError where it cannot be."""
+        """Returns when everything is written; call it before a checkpoint is saved, so that after a
+        `kill -9` the curves do not end before it. Raises WorkspaceError where it cannot be written.
+        """
         self._write()
         if self._problem is not None:
             self._tell()
@@ -139,8 +141,8 @@ class RunLog:
     def _write(self) -> None:
         with self._writing:
             try:
+                self._write_points()  # may have something to say about them
                 self._write_events()
-                self._write_points()
                 self._problem = None
             except (sqlite3.Error, OSError) as e:
                 self._problem = problem(self._folder.path, e)

@@ -110,6 +110,12 @@ def _draw(place: Path, run: str) -> tuple[Ticket, int]:
         return Ticket(number, run, path), handle
 
 
+def keep_over_exec() -> None:
+    """The device stays with this process when it becomes another program."""
+    for handle in _in_hand:
+        os.set_inheritable(handle, True)
+
+
 @functools.cache
 def _let_go_in_children() -> None:
     os.register_at_fork(after_in_child=_let_go)

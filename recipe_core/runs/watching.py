@@ -15,10 +15,12 @@ from typing import Any, Literal
 
 from recipe_core.runs.folder import RunFolder, found, ids, read_json, trash_folder
 from recipe_core.runs.heartbeat import Beat, read_beat
-from recipe_core.runs.leftovers import sweep
+from recipe_core.runs.leftovers import sweep_if_any
 from recipe_core.runs.watched import Identity, alive, machine
 
 Status = Literal["queued", "running", "done", "failed", "oom", "stopped", "lost"]
+Mark = tuple[tuple[int, int], tuple[int, int]]
+"""modification time and inode of outcome.json and launch.json"""
 LIVE: tuple[str, ...] = ("queued", "running")
 
 SILENT_SECONDS = 15.0
@@ -50,6 +52,7 @@ class Run:
     waiting     the runs before it, of a run that is queued
     traceback   of a run that failed: the user's own lines first
     resources   see `resources.watcher`; the last look at them
+    fits        of a run that ran out of memory: a batch size that fits, where one was found
     """
 
     id: str
@@ -73,6 +76,7 @@ class Run:
     waiting: tuple[str, ...] = ()
     silent_s: float = 0.0
     resources: Mapping[str, Any] = field(default_factory=dict)
+    fits: int | None = None
 
     @property
     def live(self) -> bool:
@@ -80,8 +84,8 @@ class Run:
         return self.status in LIVE
 
 
-_ended: dict[Path, tuple[tuple[int, int], Run]] = {}
-"""runs that have ended, by folder, with what their outcome file looked like: never read again"""
+_ended: dict[Path, tuple[Mark, Run]] = {}
+"""runs that have ended, by folder, with how their files looked then: never opened again"""
 
 
 def runs(workspace: Path, trash: bool = False) -> tuple[Run, ...]:
@@ -102,53 +106,61 @@ def run(workspace: Path, run_id: str) -> Run:
 
 
 def read(folder: RunFolder) -> Run | None:
-    """The run of a folder; None where there is none. One that has ended is read once."""
-    mark = _mark(folder)
+    """The run of a folder; None where there is none. The files of one that ended are read once."""
+    mark = (_seen(folder.outcome), _seen(folder.launch))
     kept = _ended.get(folder.path)
     if kept is not None and kept[0] == mark:
         return kept[1]
     asked = read_json(folder.config)
     if not asked:
         return None
-    fresh = _read(folder, asked)
-    if mark is not None and not fresh.live:
+    fresh, certain = _read(folder, asked)
+    if certain:
         _ended[folder.path] = (mark, fresh)
     return fresh
 
 
-def _mark(folder: RunFolder) -> tuple[int, int] | None:
+def _seen(path: Path) -> tuple[int, int]:
     try:
-        seen = folder.outcome.stat()
+        seen = path.stat()
     except OSError:
-        return None
+        return 0, 0
     return seen.st_mtime_ns, seen.st_ino
 
 
-def _read(folder: RunFolder, asked: Mapping[str, Any]) -> Run:
+def _read(folder: RunFolder, asked: Mapping[str, Any]) -> tuple[Run, bool]:
+    """The run, and whether only a new attempt can change it."""
     outcome = read_json(folder.outcome)
-    if outcome.get("final", True) and outcome:
-        return _over(folder, asked, outcome)
+    if outcome.get("final"):
+        return _over(folder, asked, outcome), True
     launch, beat = read_json(folder.launch), read_beat(folder)
     if beat is not None and beat.attempt != launch.get("attempt", 1):
         beat = None  # of an earlier attempt
     if _lives(launch, beat):
-        return _live(folder, asked, launch, beat)
+        return _live(folder, asked, launch, beat), False
     later = read_json(folder.outcome)  # it may have ended between the two looks
     if later:
-        return _over(folder, asked, later)
-    return _silent(folder, asked, launch, beat)
+        return _over(folder, asked, later), bool(later["final"])
+    return _silent(folder, asked, launch, beat), _is_here(launch, beat)
+
+
+def _is_here(launch: Mapping[str, Any], beat: Beat | None) -> bool:
+    """Whether the run's process is, or was, one of this machine."""
+    where = beat.machine if beat else str(launch.get("machine", ""))
+    return where.partition(" ")[0] == machine().partition(" ")[0]
 
 
 def _lives(launch: Mapping[str, Any], beat: Beat | None) -> bool:
-    where = beat.machine if beat else launch.get("machine", "")
-    if where and where != machine():
-        if where.split()[0] == machine().split()[0]:
-            return False  # this machine, before it was started again
-        return time.time() - (beat.updated if beat else launch["time"]) < SILENT_SECONDS
-    if beat is not None:
-        return alive(Identity(beat.pid, beat.pid_started))
+    if not _is_here(launch, beat):
+        last = beat.updated if beat else float(launch.get("time", 0))
+        return time.time() - last < SILENT_SECONDS
+    if (beat.machine if beat else launch["machine"]) != machine():
+        return False  # the machine was started anew since
+    if beat is not None and alive(Identity(beat.pid, beat.pid_started)):
+        return True
     if not launch.get("pid"):
-        return time.time() - float(launch.get("time", 0)) < STARTING_SECONDS
+        return beat is None and time.time() - float(launch["time"]) < STARTING_SECONDS
+    # the guardian: the worker has not begun, or is dead and how it died will be known in a moment
     return alive(Identity(launch["pid"], launch["pid_started"]))
 
 
@@ -181,6 +193,7 @@ def _over(folder: RunFolder, asked: Mapping[str, Any], outcome: Mapping[str, Any
         started=outcome["started"], ended=outcome["ended"], message=outcome["message"],
         traceback=outcome["traceback"], resources=outcome["resources"],
         progress=Doing(outcome["activity"], outcome["done"], outcome["total"], outcome["rate"]),
+        fits=outcome["fits"],
     )  # fmt: skip
 
 
@@ -188,7 +201,7 @@ def _silent(
     folder: RunFolder, asked: Mapping[str, Any], launch: Mapping[str, Any], beat: Beat | None
 ) -> Run:
     """A run whose process is gone and which did not say how it ended."""
-    sweep(folder)
+    sweep_if_any(folder)
     status, message = _cause(folder, beat)
     return _made(
         folder, asked, status, attempt=launch.get("attempt", 1), pid=beat.pid if beat else 0,
@@ -202,6 +215,9 @@ def _cause(folder: RunFolder, beat: Beat | None) -> tuple[Status, str]:
     code = read_json(folder.exit).get("code")
     if folder.stop.exists():
         return "stopped", "Stopped; it did not come to saving what it had."
+    if beat is None and code is None:
+        said = _last_line(folder) or "It left no word in its log."
+        return "failed", f"The process ended before it had begun. {said}"
     if code in CRASHES:
         return "failed", f"The process crashed ({CRASHES[code]}); the log holds where."
     if code is not None and code >= 0:

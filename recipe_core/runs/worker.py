@@ -12,12 +12,13 @@ import fcntl
 import importlib
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from recipe_core.runs.guardian import guarded, lead_a_session
 
@@ -26,13 +27,19 @@ if TYPE_CHECKING:
     from recipe_core.runs.folder import RunFolder
     from recipe_core.runs.heartbeat import Heartbeat
     from recipe_core.runs.job import Job
+    from recipe_core.runs.log import RunLog
 
+HOOK = "largest_batch"
+SECONDS_TO_TRY = 120.0
+_PYTHON = (sys.executable, "-P", "-m", "recipe_core.runs.worker")
 RESERVE_BYTES = 64 * 1024
 """kept free so that a run can say on a full disk that the disk is full"""
 
 
 def main(words: list[str]) -> int:
     """Carries out the run of a folder; its exit code is 0 where that could be done and said."""
+    if len(words) == 2 and words[0] in ("--ask", "--try"):
+        return (_ask if words[0] == "--ask" else _try)(Path(words[1]))
     if len(words) != 1:
         print("usage: python -m recipe_core.runs.worker RUN_DIR", file=sys.stderr)
         return 2
@@ -81,7 +88,6 @@ def _alone(folder: RunFolder) -> Iterator[bool]:
 def _carried_out(folder: RunFolder, config: dict[str, Any], heartbeat: Heartbeat) -> Ending:
     """Waits for the device, calls the entry; how that ended."""
     from recipe_core.runs.ending import Ending, ending
-    from recipe_core.runs.job import Job
     from recipe_core.runs.log import RunLog
 
     log = None
@@ -89,22 +95,45 @@ def _carried_out(folder: RunFolder, config: dict[str, Any], heartbeat: Heartbeat
         _let_a_signal_cancel()
         log = RunLog(folder)
         log.event("started", f"attempt {heartbeat.beat.attempt} started", pid=os.getpid())
-        asked = config.get("config") or {}
-        job = Job(folder, asked, log, heartbeat, str(config.get("device") or "cpu"))
-        with _device(job, config, heartbeat):
-            _limit_memory(float(asked.get("memory_limit_mb") or 0), job.device)
-            entry(str(config.get("entry", "")))(job)
-        ended = Ending("done")
+        ended = _with_its_device(_job(folder, config, log, heartbeat), config, heartbeat)
     except BaseException as e:
-        _limit_memory(0, "cpu")
         ended = ending(e)
-        if ended.traceback:
-            print(ended.traceback, file=sys.stderr)
-        if _signalled and ended.status == "failed":
-            ended = Ending("stopped", "Stopped before it could save.", ended.traceback)
+    _print(ended.traceback)
+    if _signalled and ended.status == "failed":
+        ended = Ending("stopped", "Stopped before it could save.", ended.traceback)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
     return _closed(log, ended)
+
+
+def _job(folder: RunFolder, config: dict[str, Any], log: RunLog, heartbeat: Heartbeat) -> Job:
+    from recipe_core.runs.job import Job
+
+    asked = config.get("config") or {}
+    return Job(folder, asked, log, heartbeat, str(config.get("device") or "cpu"))
+
+
+def _with_its_device(job: Job, config: dict[str, Any], heartbeat: Heartbeat) -> Ending:
+    """Calls the entry. Where memory runs out, what fits is looked for while the device is held."""
+    from recipe_core.runs.ending import Ending, ending, ran_out_of_memory
+
+    name = str(config.get("entry", ""))
+    with _device(job, config, heartbeat):
+        try:
+            _limit_memory(job)
+            entry(name)(job)
+            return Ending("done")
+        except BaseException as e:
+            _unlimit_memory()
+            if not ran_out_of_memory(e) or not has_hook(name):
+                raise
+            ended = ending(e)
+            _print(ended.traceback)
+            job.log.event("oom", ended.message)
+            with contextlib.suppress(Exception):
+                job.log.close()
+            _look_for_what_fits(job.folder, heartbeat, ended)
+    raise AssertionError("the process has become another")
 
 
 def _closed(log: Any, ended: Ending) -> Ending:
@@ -171,6 +200,8 @@ def _device(job: Job, config: dict[str, Any], heartbeat: Heartbeat) -> Iterator[
         return
 
     def waiting(before: tuple[str, ...]) -> None:
+        if heartbeat.beat.phase != "queued":
+            job.log.event("queued", f"waiting for {', then '.join(before)}")
         heartbeat.tell(phase="queued", waiting=before)
         heartbeat.progress(f"waiting for {before[-1]}", 0, 0)
         if job.stop_asked():
@@ -182,18 +213,31 @@ def _device(job: Job, config: dict[str, Any], heartbeat: Heartbeat) -> Iterator[
         yield
 
 
-def _limit_memory(megabytes: float, device: str) -> None:
-    """Lets the process have this much private memory; 0: as much as there is.
+def _limit_memory(job: Job) -> None:
+    """Lets the process have so much private memory (a GPU's share is the entry's to set).
 
     RLIMIT_DATA, not RLIMIT_AS, on Linux: address space counts every mapped library, and CUDA
     reserves more of it than the machine has memory.
     """
     import resource
 
-    which = resource.RLIMIT_DATA if sys.platform.startswith("linux") else resource.RLIMIT_AS
-    hard = resource.getrlimit(which)[1]
-    wanted = int(megabytes * 2**20) if megabytes and device == "cpu" else hard
-    resource.setrlimit(which, (wanted, hard))
+    megabytes = float(job.config.get("memory_limit_mb") or 0)
+    if megabytes and job.device in ("cpu", "auto"):
+        which = _limit()
+        resource.setrlimit(which, (int(megabytes * 2**20), resource.getrlimit(which)[1]))
+
+
+def _unlimit_memory() -> None:
+    import resource
+
+    hard = resource.getrlimit(_limit())[1]
+    resource.setrlimit(_limit(), (hard, hard))
+
+
+def _limit() -> int:
+    import resource
+
+    return resource.RLIMIT_DATA if sys.platform.startswith("linux") else resource.RLIMIT_AS
 
 
 def _keep_a_reserve(folder: RunFolder) -> None:
@@ -201,7 +245,7 @@ def _keep_a_reserve(folder: RunFolder) -> None:
         (folder.path / ".reserve").write_bytes(b"\0" * RESERVE_BYTES)
 
 
-def _said(folder: RunFolder, heartbeat: Heartbeat, ended: Ending) -> int:
+def _said(folder: RunFolder, heartbeat: Heartbeat, ended: Ending, *, final: bool = True) -> int:
     """Writes the outcome; 0 where that worked."""
     from recipe_core.store.workspace import write_json
 
@@ -211,13 +255,94 @@ def _said(folder: RunFolder, heartbeat: Heartbeat, ended: Ending) -> int:
         "schema": 1, "attempt": beat.attempt, "status": ended.status, "message": ended.message,
         "traceback": ended.traceback, "started": beat.started, "ended": time.time(),
         "pid": beat.pid, "activity": beat.activity, "done": beat.done, "total": beat.total,
-        "rate": beat.rate, "resources": dict(beat.resources),
+        "rate": beat.rate, "resources": dict(beat.resources), "fits": None, "final": final,
     }  # fmt: skip
     try:
         write_json(folder.outcome, outcome)
     except OSError as e:
-        print(f"{ended.status}: {ended.message}\nThis could not be written: {e}", file=sys.stderr)
+        _print(f"{ended.status}: {ended.message}\nThis could not be written: {e}")
         return 3
+    return 0
+
+
+def _print(text: str) -> None:
+    """Into the log; on a full disk nowhere."""
+    with contextlib.suppress(OSError, ValueError):
+        if text:
+            print(text, file=sys.stderr, flush=True)
+
+
+# -- what would have fitted ---------------------------------------------------------------------
+
+
+def has_hook(name: str) -> bool:
+    """Whether the entry's module can say which batch fits: `largest_batch(job) -> int`."""
+    return callable(getattr(sys.modules.get(name.partition(":")[0]), HOOK, None))
+
+
+def _look_for_what_fits(path: Path, heartbeat: Heartbeat, ended: Ending) -> NoReturn:
+    """Becomes a small process that has another one try: all the memory of this one is free then.
+
+    The same process to the outside: its number, its start time, its place on the device stay.
+    """
+    from recipe_core.runs.folder import RunFolder
+    from recipe_core.runs.turns import keep_over_exec
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
+    _said(RunFolder(path), heartbeat, ended, final=False)
+    for descriptor in range(3, 4096):  # a driver may have left its own open for the next program
+        with contextlib.suppress(OSError):
+            os.set_inheritable(descriptor, False)
+    keep_over_exec()
+    os.execv(sys.executable, [*_PYTHON, "--ask", str(path)])
+
+
+def _ask(path: Path) -> int:
+    """Has another process try which batch fits, and adds what it says to the outcome."""
+    from recipe_core.runs.folder import RunFolder, read_json
+    from recipe_core.runs.heartbeat import Heartbeat
+    from recipe_core.store.workspace import write_json
+
+    folder, answer = RunFolder(path), path / "fits.json"
+    outcome = read_json(folder.outcome)
+    heartbeat = Heartbeat(folder, int(outcome["attempt"]), dict)
+    heartbeat.progress("looking for a batch that fits", 0, 0)
+    heartbeat.start()
+    answer.unlink(missing_ok=True)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        subprocess.run([*_PYTHON, "--try", str(path)], timeout=SECONDS_TO_TRY, check=False)
+    fits = read_json(answer).get("batch")
+    said = outcome["message"]
+    if fits:
+        now = (read_json(folder.config).get("config") or {}).get("batch_size")
+        said += f" A batch of {fits} fits" + (f" (this one was {now})." if now else ".")
+    elif fits == 0:
+        said += " Not even a batch of 1 fits: take a smaller model or smaller images."
+    heartbeat.stop()
+    write_json(folder.outcome, {**outcome, "message": said, "fits": fits, "final": True})
+    return 0
+
+
+def _try(path: Path) -> int:
+    """Asks the entry's module which batch fits; a process that may run out of memory."""
+    from recipe_core.runs.folder import RunFolder, read_json
+    from recipe_core.runs.heartbeat import Heartbeat
+    from recipe_core.runs.log import RunLog
+    from recipe_core.store.workspace import write_json
+
+    folder = RunFolder(path)
+    config = read_json(folder.config)
+    attempt = int(read_json(folder.launch).get("attempt", 1))
+    log = RunLog(folder)
+    job = _job(folder, config, log, Heartbeat(folder, attempt, dict))
+    module = entry(config["entry"]).__module__
+    _limit_memory(job)
+    fits = getattr(sys.modules[module], HOOK)(job)
+    _unlimit_memory()
+    log.close()
+    if fits is not None:
+        write_json(path / "fits.json", {"batch": int(fits)})
     return 0
 
 

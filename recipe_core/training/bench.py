@@ -133,12 +133,12 @@ class Bench:
         """The task's loader of training samples; its batches come on the device."""
         seed = self.seed if seed is None else seed
         size = batch_size or self.config.batch_size
-        return self._moved(self.task.train_loader(self.train_set, size, seed))
+        return self.moved(self.task.train_loader(self.train_set, size, seed))
 
     def eval_loader(self, batch_size: int | None = None) -> OnDevice:
         """The task's loader of evaluation samples; its batches come on the device."""
         size = batch_size or self.config.batch_size
-        return self._moved(self.task.eval_loader(self.eval_set, size))
+        return self.moved(self.task.eval_loader(self.eval_set, size))
 
     def train_batches(
         self, seed: int | None = None, batch_size: int | None = None
@@ -150,9 +150,13 @@ class Bench:
         """All evaluation batches (x, y) through the task's loader."""
         return iter(self.eval_loader(batch_size))
 
-    def _moved(self, loader: Any) -> OnDevice:
-        place = self.place
-        return OnDevice(loader, lambda batch: moved(batch, place.device, place.channels_last))
+    def move(self, batch: Any) -> Any:
+        """The batch on the device, pictures in the memory layout of the model."""
+        return moved(batch, self.device, self.place.channels_last)
+
+    def moved(self, loader: Any) -> OnDevice:
+        """A loader of the task whose batches come on the device."""
+        return OnDevice(loader, self.move)
 
     def sample(self, n: int, split: Split = "eval", seed: int = 0) -> Samples:
         """(k, C, H, W) float32 and (k,) int64 on the device, (k,) rows of the sample table.

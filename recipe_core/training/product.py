@@ -24,7 +24,7 @@ from recipe_core.training.config import RunConfig
 from recipe_core.training.devices import Place
 from recipe_core.training.evaluate import predictions
 from recipe_core.training.images import Images
-from recipe_core.training.models import set_prior
+from recipe_core.training.models import RESNETS, set_prior
 from recipe_core.training.optim import optimizer_for, scheduler_for
 from recipe_core.training.sets import (
     IMAGENET,
@@ -53,6 +53,10 @@ class Product:
     @property
     def scheduler_interval(self) -> str:
         return "epoch" if self.config.schedule == "plateau" else "step"
+
+    @property
+    def takes_width(self) -> bool:
+        return self.config.model == "small_cnn" or self.config.model in RESNETS
 
     @property
     def frozen(self) -> list[str]:

@@ -108,12 +108,12 @@ def _task(product: Product, own: Mapping[str, Any], path: Path | None, said: lis
     parts |= wrapped | {n: own[n] for n in VALUES if n in own}
     if "build_scheduler" in own and "scheduler_interval" not in own:
         parts["scheduler_interval"] = "epoch"
-    takes_width = "width" in _parameters(own.get("build_model", product.build_model))
+    takes_width = (
+        "width" in _parameters(own["build_model"]) if "build_model" in own else product.takes_width
+    )
     parts["build_model"] = _builder(own.get("build_model", product.build_model), known, path)
     parts["build_loss"] = _loss_builder(parts["build_loss"], own, place, path)
     parts.setdefault("evaluate", evaluator(parts["predict"], parts["build_loss"], place))
-    if "build_loss" not in own and images.num_classes == 0:
-        raise Misuse("There are no classes to train on.")
     return Task(
         **parts, given=frozenset(own), takes_width=takes_width, num_classes=images.num_classes,
         class_names=images.class_names, path=path, place=place, product=product, said=said,

@@ -23,7 +23,7 @@ from recipe_core.kernel.nouns import NO_SUBJECTS, Chart, Finding, Subjects, Verd
 from recipe_core.kernel.params import setting
 from recipe_core.kernel.readings import Reading, Readings
 
-READING = "training_fit"
+READING, VERSION = "training_fit", 1
 """What an overfit run reads of itself when it ends (recipe_core/overfit/run.py):
 
 numbers  n_train, n_classes, train_accuracy, train_loss (nats, evaluation mode, all training
@@ -31,7 +31,7 @@ numbers  n_train, n_classes, train_accuracy, train_loss (nats, evaluation mode, 
          diverged), losses (training loss per epoch), regularizers (names of fields that hold the
          model back), lr
 arrays   rows (k,) int64 of the samples that are wrong at the end, losses_of (k,) their losses,
-         contradicted (k,) bool: a copy of the picture has another label
+         predicted (k,) int64, contradicted (k,) bool: a copy of the picture has another label
 """
 
 
