@@ -31,16 +31,13 @@ from recipe_core.store.workspace import Workspace
 from recipe_core.training import checkpoints
 from recipe_core.training.bench import Bench
 from recipe_core.training.evaluate import Predictions, predictions
-from recipe_core.training.floors import floor_of, output_kind
-from recipe_core.training.images import stratified
+from recipe_core.training.floors import training_floor
 from recipe_core.training.loop import Diverged
 from recipe_core.training.run import prepared, trained
 
 ENTRY = "recipe_core.overfit.run:run"
 SOURCE = "training"
 """Whose columns they are in the sample table."""
-FLOOR_SAMPLES = 512
-"""Labels on which the loss function's floor is found: more do not move a mean of equal terms."""
 
 
 def run(job: Job) -> None:
@@ -101,7 +98,7 @@ def fit(workspace: Path, folder: Path, bench: Bench, ended: str) -> Reading:
             "largest_class_share": float(share), "ended": ended,
             "train_accuracy": float((seen.labels == seen.targets).mean()),
             "train_loss": float("nan") if ended == "diverged" else seen.loss,
-            "floor": _floor(bench), "losses": epoch_losses(folder),
+            "floor": training_floor(bench), "losses": epoch_losses(folder),
             "regularizers": list(regularizers(config)), "model": config.task or config.model,
         },
         {
@@ -121,19 +118,6 @@ def _on_the_training_set(folder: Path, bench: Bench) -> Predictions:
     return predictions(
         model, bench.moved(loader), bench.loss_fn, bench.task.predict, bench.place.autocast
     )
-
-
-def _floor(bench: Bench) -> float:
-    """The lowest value that the loss function has on labels in these proportions, nats."""
-    import torch
-
-    labels = bench.labels("train")
-    some = stratified(labels, min(FLOOR_SAMPLES, len(labels)), 0)
-    y = torch.from_numpy(labels[some]).to(bench.device)
-    x, _, _ = bench.sample(8, "train")
-    kind = output_kind(bench.logits(bench.model(), x))
-    lowest, _ = floor_of(bench.loss_fn, y, bench.task.num_classes, kind)
-    return float(lowest)
 
 
 def epoch_losses(folder: Path) -> list[float]:

@@ -8,6 +8,22 @@ import numpy as np
 import torch
 from torch import nn
 
+from recipe_core.training.bench import Bench
+from recipe_core.training.images import stratified
+
+FLOOR_SAMPLES = 512
+"""Labels on which a floor is sought: more do not move a mean of equal terms."""
+
+
+def training_floor(bench: Bench) -> float:
+    """The least that the bench's loss function gives on labels in the training set's shares."""
+    labels = bench.labels("train")
+    some = stratified(labels, min(FLOOR_SAMPLES, len(labels)), 0)
+    y = torch.from_numpy(labels[some]).to(bench.device)
+    x, _, _ = bench.sample(8, "train")
+    kind = output_kind(bench.logits(bench.model(), x))
+    return floor_of(bench.loss_fn, y, bench.task.num_classes, kind)[0]
+
 
 def floor_of(loss_fn: Any, y: Any, classes: int, kind: str) -> tuple[float, float]:
     """(lowest, uniform): the least that the loss function gives on these labels, and its value on
