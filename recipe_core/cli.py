@@ -23,10 +23,13 @@ from recipe_core.kernel.errors import Cancelled, Misuse, RecipeError
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from recipe_core.execution.executor import Executor
     from recipe_core.kernel.report import Report
     from recipe_core.runs.progress_file import State
 
 FINE, GATE, MISUSE, BROKE, STOPPED = 0, 1, 2, 3, 130
+HIDDEN = ("pandas",)
+"""Modules that a scan does without: see execution/without.py."""
 FORMATS = ("auto", "folder", "manifest", "coco", "voc", "yolo", "hf")
 
 
@@ -37,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if arguments is None and asked.run in (_scan, _check):  # a process of its own
         from recipe_core.execution.without import hide
 
-        hide(("pandas",))
+        hide(HIDDEN)
     try:
         return int(asked.run(asked))
     except (KeyboardInterrupt, Cancelled):
@@ -196,6 +199,7 @@ def _add_app(commands: Any) -> None:
 
 
 def _scan(asked: argparse.Namespace) -> int:
+    executor = _engine(asked)
     from recipe_core import recipe
     from recipe_core.kernel.params import parse_set
     from recipe_core.runs.progress_file import ProgressFile
@@ -209,7 +213,7 @@ def _scan(asked: argparse.Namespace) -> int:
     _let_signals_interrupt()
     try:
         report = recipe.scan(
-            asked.source, place, format=asked.format, workers=asked.workers, engine=asked.engine,
+            asked.source, place, format=asked.format, engine=executor,
             check_ids=asked.check, overrides=parse_set(asked.set, recipe.parameter_types("data")),
             progress=progress, wait_s=asked.wait,
         )  # fmt: skip
@@ -218,6 +222,15 @@ def _scan(asked: argparse.Namespace) -> int:
         raise
     progress.end("done")
     return _told(report, asked)
+
+
+def _engine(asked: argparse.Namespace) -> Executor:
+    """The engine, its workers started before anything else where a first scan will need them."""
+    from recipe_core.execution.engines import engine
+
+    first = asked.workspace is None or not (asked.workspace / "current").exists()
+    ahead = "recipe_core.images.look" if first else ""
+    return engine(asked.engine, asked.workers, ahead, HIDDEN)
 
 
 def _end_badly(progress: Any, e: BaseException) -> None:

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from recipe_core.data.export import ExportSummary, Kind, Link
     from recipe_core.data.survey import Changes
     from recipe_core.data.vectors import Vectors
+    from recipe_core.execution.executor import Executor
     from recipe_core.store.decisions import Batch, Decisions
     from recipe_core.store.decisions import Kind as DecisionKind
     from recipe_core.store.query import SampleQuery
@@ -77,12 +78,11 @@ def chosen(ids: Sequence[str] | None, stage: str = "data") -> tuple[Check, ...]:
     Raises UnknownName; Misuse for a check of another stage, with the command that runs it.
     """
     known = {c.id: c for c in checks(stage)}
-    elsewhere = {c.id: c.stage for c in checks()}
-    for check_id in ids or ():
-        if check_id not in known and check_id in elsewhere:
+    for check_id in set(ids or ()) - set(known):
+        elsewhere = {c.id: c.stage for c in checks()}
+        if check_id in elsewhere:
             raise Misuse(f"{check_id} is a check of another stage. {_ASK[elsewhere[check_id]]}")
-        if check_id not in known:
-            raise UnknownName("check", check_id, known)
+        raise UnknownName("check", check_id, known)
     return tuple(c for c in known.values() if not ids or c.id in ids)
 
 
@@ -128,7 +128,7 @@ def scan(
     *,
     format: str = "auto",
     workers: int | None = None,
-    engine: str = "local",
+    engine: str | Executor = "local",
     check_ids: Sequence[str] | None = None,
     overrides: Overrides | None = None,
     progress: Progress = silent,
@@ -138,6 +138,7 @@ def scan(
 
     source     folder, manifest, COCO or YOLO file; see `recipe_core.images.sources`
     workers    processes that read files (default: the cores this process may use)
+    engine     name of an engine (execution/engines.py), or one that is ready
     overrides  check id -> parameter -> value, above recipe.toml
     wait_s     seconds to wait for another scan of the same workspace
 
@@ -149,7 +150,7 @@ def scan(
     place = _open(workspace)
     wanted = chosen(check_ids)
     layers = _overrides(place, overrides)
-    executor = engine_named(engine, workers)
+    executor = engine_named(engine, workers) if isinstance(engine, str) else engine
     prepare(place)
     with locked(place, command=f"recipe scan {source}", wait_s=wait_s):
         evidence = _surveyed(source, format, place, executor, progress)
@@ -838,8 +839,11 @@ def _open(workspace: Path | str | None) -> Workspace:
 
 
 def _overrides(place: Workspace, given: Overrides | None) -> dict[str, dict[str, Value]]:
+    file = settings_file(place.path)
+    if not given and not file.exists():  # other stages' checks need not be loaded
+        return {}
     types = parameter_types()
-    layers = merged(read_toml(settings_file(place.path), types), given or {})
+    layers = merged(read_toml(file, types), given or {})
     for check_id, values in layers.items():
         if check_id not in types:
             raise UnknownName("check", check_id, types)

@@ -19,9 +19,12 @@ CGROUPS = Path("/sys/fs/cgroup")
 OWN_CGROUP = Path("/proc/self/cgroup")
 
 
-def engine(name: str, workers: int | None = None) -> Executor:
+def engine(
+    name: str, workers: int | None = None, ahead: str = "", without: tuple[str, ...] = ()
+) -> Executor:
     """The engine called `name`; `workers` >= 1, by default one per usable core.
 
+    ahead  module that local workers import at once, without those modules; '' starts none ahead
     One local worker is still a process of its own: protection from a crash needs one.
     Raises UnknownName for another name, BadSetting for workers < 1, Misuse for "ray" without Ray.
     """
@@ -39,7 +42,10 @@ def engine(name: str, workers: int | None = None) -> Executor:
         return RayEngine(workers)
     from recipe_core.execution.processes import LocalProcesses
 
-    return LocalProcesses(workers or usable_cores())
+    local = LocalProcesses(workers or usable_cores())
+    if ahead:
+        local.start_ahead(ahead, without)
+    return local
 
 
 def usable_cores(cgroups: Path = CGROUPS, own: Path = OWN_CGROUP) -> int:

@@ -53,6 +53,8 @@ IN_FLIGHT = 2
 PIPE_BYTES = 1 << 20
 """A worker whose answer fits goes on at once, even while the driver writes a shard."""
 TICK = 0.1
+AHEAD = 4
+"""Workers started before it is known how much work there is."""
 START_SECONDS = 120.0
 """A worker that has not imported the work by then never will (slow network disks take many)."""
 IDLE_DEATHS = 3
@@ -69,15 +71,27 @@ BOOT = (
 
 @dataclass(frozen=True)
 class LocalProcesses:
-    """Runs chunks in `workers` (>= 1) processes on this machine."""
+    """Runs chunks in `workers` (>= 1) processes on this machine.
+
+    idle  workers that were started ahead and have no work yet; they end with this process
+    """
 
     workers: int
+    idle: list[_Member[Any]] = field(default_factory=list, repr=False, compare=False)
+
+    def start_ahead(self, module: str, without: tuple[str, ...] = ()) -> None:
+        """Starts up to AHEAD workers that import the module (see Job.without) while we list files.
+
+        The next `map` takes them; a worker whose import fails says so when it is given work.
+        """
+        for _ in range(min(self.workers, AHEAD)):
+            self.idle.append(_started(module, without))
 
     def map(
         self, job: Job[T, R], chunks: Iterable[Sequence[T]]
     ) -> Generator[Done[T, R], None, None]:
         """See `executor.Executor`. What the work prints is thrown away."""
-        crew: _Crew[T, R] = _Crew(job.seconds_per_item, _packed(job))
+        crew: _Crew[T, R] = _Crew(job.seconds_per_item, _packed(job), self.idle)
         source = iter(chunks)
         try:
             while True:
@@ -166,6 +180,7 @@ class _Crew(Generic[T, R]):
 
     limit: float
     job: bytes
+    idle: list[_Member[Any]]
     members: list[_Member[T]] = field(default_factory=list)
     again: deque[Attempt[T]] = field(default_factory=deque)
     selector: selectors.BaseSelector = field(default_factory=selectors.DefaultSelector)
@@ -225,8 +240,10 @@ class _Crew(Generic[T, R]):
 
     def stop(self) -> None:
         """Ends every worker at once; nothing of theirs needs tidying."""
-        for member in self.members:
+        for member in (*self.members, *self.idle):
             member.process.kill()
+        while self.idle:
+            self.idle.pop().end()
         while self.members:
             self._dismiss(self.members[-1])
 
@@ -256,7 +273,8 @@ class _Crew(Generic[T, R]):
             self.selector.unregister(member.orders)
 
     def _hire(self) -> _Member[T]:
-        member: _Member[T] = _started()
+        member: _Member[T] = self.idle.pop() if self.idle else _started()
+        member.started = time.monotonic()
         self.members.append(member)
         self.selector.register(member.answers, selectors.EVENT_READ, member)
         self._order(member, JOB_NUMBER, self.job)
@@ -329,8 +347,8 @@ class _Crew(Generic[T, R]):
         member.end()
 
 
-def _started() -> _Member[Any]:
-    """A new worker process with its two pipes and its shared memory."""
+def _started(module: str = "", without: tuple[str, ...] = ()) -> _Member[Any]:
+    """A new worker process with its two pipes and its shared memory; see `worker.serve`."""
     orders_out, orders = os.pipe()
     answers, answers_in = os.pipe()
     output = tempfile.TemporaryFile("a+b")  # noqa: SIM115 - lives as long as the worker
@@ -344,7 +362,8 @@ def _started() -> _Member[Any]:
             signs = memoryview(shared).cast("d")
             signs[0] = signs[1] = -1.0
             fds = {"orders": orders_out, "answers": answers_in, "life": life.fileno()}
-            told = json.dumps({"path": sys.path, "driver": os.getpid(), **fds})
+            ahead = {"module": module, "without": without}
+            told = json.dumps({"path": sys.path, "driver": os.getpid(), **fds, **ahead})
             process = subprocess.Popen(
                 [sys.executable, "-P", "-c", BOOT, told],
                 stdin=subprocess.DEVNULL, stdout=output, stderr=output,

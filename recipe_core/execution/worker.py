@@ -9,7 +9,9 @@ The sign of life is three float64 in shared memory that the driver reads wheneve
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import importlib
 import mmap
 import os
 import pickle
@@ -19,7 +21,7 @@ import struct
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from recipe_core.execution.executor import Work, last_line
@@ -35,12 +37,15 @@ PR_SET_PDEATHSIG = 1  # linux/prctl.h
 Inbox = queue.SimpleQueue[tuple[int, bytes]]
 
 
-def serve(orders: int, answers: int, life: int, driver: int) -> None:
+def serve(
+    orders: int, answers: int, life: int, driver: int, module: str, without: Sequence[str]
+) -> None:
     """Works until the driver closes the orders or dies; never returns.
 
     orders, answers   file descriptors of the two pipes
     life              file descriptor of the shared memory
     driver            its process id
+    module            imported before there is work, without those modules; '' for none
     """
     signal.signal(
         signal.SIGINT, signal.SIG_IGN
@@ -49,6 +54,10 @@ def serve(orders: int, answers: int, life: int, driver: int) -> None:
     inbox: Inbox = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(orders, inbox), daemon=True).start()
     signs = memoryview(mmap.mmap(life, LIFE_BYTES)).cast("d")
+    if module:
+        hide(without)
+        with contextlib.suppress(Exception):  # unpacking the work says the same again, heard
+            importlib.import_module(module)
     try:
         _work_through(inbox, answers, signs)
     except BrokenPipeError:

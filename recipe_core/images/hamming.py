@@ -32,6 +32,8 @@ Indices = npt.NDArray[np.int64]
 BITS = 64
 MOST_PAIRS = 20_000_000
 """Pairs kept before a crowd is thinned: 17 bytes each, so that a million hashes stay below 1 GB."""
+EVERY = 100_000_000
+"""Pairs of hashes up to which all are compared: a tenth of a second, as long as choosing tables."""
 SAMPLED = 256  # hashes whose neighbours are counted to foresee a crowd
 FEW = 32  # neighbours that never make a crowd: n × FEW / 2 is below MOST_PAIRS at a million hashes
 CHUNK = 1 << 18  # candidates compared at once: 2 MB arrays stay in a core's cache
@@ -220,6 +222,9 @@ def _search(
     if len(pool) < 2:
         a, b, d = _none()
         return a.astype(np.int64), b.astype(np.int64), d
+    n_right = len(pool) - n_left
+    if n_left * (n_right or n_left / 2) <= EVERY:
+        return _every(pool, n_left, radius)
     permuted, widths = _dealt(pool, n_left, radius)
     choices = list(combinations(range(len(widths)), len(widths) - radius))
     found = []
@@ -235,6 +240,21 @@ def _search(
     progress("comparing hashes", len(tasks), len(tasks))
     a, b, d = (np.concatenate([f[i] for f in found]) for i in range(3))
     return a.astype(np.int64), b.astype(np.int64), d
+
+
+def _every(
+    pool: Hashes, n_left: int, radius: int
+) -> tuple[Indices, Indices, npt.NDArray[np.uint8]]:
+    """What `_search` finds, by comparing every pair."""
+    found: list[tuple[Indices, npt.NDArray[np.uint8]]] = []
+    for i in range(n_left):
+        begin = n_left if n_left < len(pool) else i + 1
+        distance = _distance(pool[begin:], pool[i])
+        near = np.flatnonzero(distance <= radius)
+        found.append((near + begin, distance[near]))
+    a = np.repeat(np.arange(n_left), [len(near) for near, _ in found])
+    b, d = (np.concatenate([f[k] for f in found]) for k in range(2))
+    return a, b.astype(np.int64), d.astype(np.uint8)
 
 
 def _dealt(pool: Hashes, n_left: int, radius: int) -> tuple[Hashes, list[int]]:

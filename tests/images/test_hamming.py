@@ -8,9 +8,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from recipe_core.images import hamming
 from recipe_core.images.hamming import Hashes, Pairs, collapse, pairs_across, pairs_within
 
 Table = npt.NDArray[np.int64]
+
+
+@pytest.fixture(autouse=True)
+def tables(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few hashes are searched as many are."""
+    monkeypatch.setattr(hamming, "EVERY", 0)
 
 
 def random_hashes(n: int, seed: int = 0) -> Hashes:
@@ -88,6 +95,17 @@ def test_across_equals_brute_force(radius: int) -> None:
     right = np.union1d(right, left[:100])
     found = pairs_across(left, right, radius)
     np.testing.assert_array_equal(as_table(found), brute(left, right, radius))
+
+
+def test_few_hashes_are_all_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    left = np.unique(flipped(random_hashes(50), 6, 20, seed=3))
+    right = np.unique(flipped(random_hashes(50), 6, 30, seed=4))
+    by_tables = as_table(pairs_within(left, 8)), as_table(pairs_across(left, right, 8))
+    monkeypatch.setattr(hamming, "EVERY", 10**9)
+    monkeypatch.setattr(hamming, "_dealt", None)  # no table is made
+    np.testing.assert_array_equal(as_table(pairs_within(left, 8)), by_tables[0])
+    np.testing.assert_array_equal(as_table(pairs_across(left, right, 8)), by_tables[1])
+    assert len(by_tables[0]) and len(by_tables[1])
 
 
 def test_collapse_names_each_hash_once() -> None:

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from recipe_core.images.sources.listing import list_folder, peek
+from recipe_core.images.sources.listing import folders_in, list_folder, peek
 from recipe_core.images.sources.manifest import missing_but_found
 from recipe_core.images.sources.source import (
     BoxRows,
@@ -226,12 +226,12 @@ def _json_files(path: Path) -> list[Path]:
     if path.is_file():
         return [path] if path.suffix.lower() == ".json" and _looks_like_coco(path) else []
     places = [path, path / "annotations", path / "Annotations"]
-    places += sorted(p for p in peek(path, 1000) if split_of(p.name) and p.is_dir())
+    places += [p for p in folders_in(path, 1000) if split_of(p.name)]
     found = {
         p.resolve(): p
         for place in places
-        for p in peek(place, 5000)
-        if p.suffix.lower() == ".json" and _looks_like_coco(p)
+        for p in peek(place, 5000, ".json")
+        if _looks_like_coco(p)
     }
     files = sorted(found.values())
     return [f for f in files if f.name.startswith("instances_")] or files

@@ -25,7 +25,7 @@ from recipe_core.images.sources.hf_features import (
     features_of,
     schema_of,
 )
-from recipe_core.images.sources.listing import Listing, list_folder, peek
+from recipe_core.images.sources.listing import Listing, folders_in, list_folder, peek
 from recipe_core.images.sources.source import (
     BoxRows,
     Rows,
@@ -353,16 +353,16 @@ def _image_column(path: Path) -> str | None:
 
 def _near_parquet(root: Path) -> Iterator[Path]:
     """Parquet files at the top, in data/, and up to two folders below (config/split)."""
-    yield from sorted(p for p in peek(root, 2000) if p.suffix.lower() == ".parquet")
-    for inner in sorted(p for p in peek(root, 100) if p.is_dir() and not p.name.startswith(".")):
-        yield from sorted(p for p in peek(inner, 500) if p.suffix.lower() == ".parquet")
+    yield from sorted(peek(root, 2000, ".parquet"))
+    for inner in (p for p in folders_in(root, 100) if not p.name.startswith(".")):
+        yield from sorted(peek(inner, 500, ".parquet"))
         for deep in sorted(p for p in peek(inner, 20) if split_of(p.name)):
-            yield from sorted(p for p in peek(deep, 500) if p.suffix.lower() == ".parquet")
+            yield from sorted(peek(deep, 500, ".parquet"))
 
 
 def _metadata_in(root: Path) -> list[Path]:
     """metadata.* at the top or in split folders (or in data/) that name files."""
-    inner = [p for p in peek(root, 500) if p.is_dir() and (split_of(p.name) or p.name == "data")]
+    inner = [p for p in folders_in(root, 500) if split_of(p.name) or p.name == "data"]
     deep = [p for d in inner if d.name == "data" for p in peek(d, 100) if split_of(p.name)]
     found = [folder / name for folder in [root, *sorted(inner), *sorted(deep)] for name in METADATA]
     return [f for f in found if f.is_file() and manifest.names_files(f)]

@@ -13,6 +13,7 @@ import re
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 from recipe_core.images.sources.source import notes_of
@@ -207,13 +208,31 @@ def _begins_like_a_picture(entry: os.DirEntry[bytes]) -> bool:
         return False
 
 
-def peek(folder: Path, most: int) -> Iterator[Path]:
-    """Up to `most` entries of a folder in no order; nothing where it cannot be opened."""
+def folders_in(folder: Path, most: int) -> list[Path]:
+    """The folders, links to folders too, among up to `most` entries of a folder, sorted."""
+    try:
+        with os.scandir(folder) as scan:
+            return sorted(Path(e.path) for e in islice(scan, most) if _is_folder(e))
+    except OSError:
+        return []
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads in a circle
+        return False
+
+
+def peek(folder: Path, most: int, ending: str = "") -> Iterator[Path]:
+    """Those of up to `most` entries of a folder whose names end so (lower or upper case), in no
+    order; nothing where it cannot be opened."""
     try:
         with os.scandir(folder) as scan:
             for i, entry in enumerate(scan):
                 if i >= most:
                     return
-                yield Path(entry.path)
+                if entry.name.lower().endswith(ending):
+                    yield Path(entry.path)
     except OSError:
         return

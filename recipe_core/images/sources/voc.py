@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree
 
-from recipe_core.images.sources.listing import Listing, list_folder, peek
+from recipe_core.images.sources.listing import Listing, folders_in, list_folder, peek
 from recipe_core.images.sources.source import (
     BoxRows,
     Rows,
@@ -61,10 +61,10 @@ def recognise(path: Path) -> str | None:
     """A folder with VOC annotations in Annotations/, beside the pictures or in split folders."""
     if not path.is_dir():
         return None
-    inner = [p for p in peek(path, 200) if p.is_dir()]
+    inner = folders_in(path, 200)
     named = [p for p in inner if p.name.lower() == "annotations"]
-    for folder in [*named, path, *sorted(inner)]:
-        xml = next((p for p in peek(folder, 2000) if _is_annotation(p)), None)
+    for folder in [*named, path, *inner]:
+        xml = next((p for p in peek(folder, 2000, ".xml") if _is_annotation(p)), None)
         if xml is not None:
             place = "it" if folder == path else f"{folder.name}/"
             return f"{place} holds Pascal VOC annotations (XML)"

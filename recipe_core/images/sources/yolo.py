@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from recipe_core.images.sources.listing import list_folder, peek
+from recipe_core.images.sources.listing import folders_in, list_folder, peek
 from recipe_core.images.sources.manifest import missing_but_found
 from recipe_core.images.sources.source import (
     BoxRows,
@@ -77,7 +77,8 @@ def recognise(path: Path) -> str | None:
     if yaml is not None:
         return f"{yaml.name} has YOLO's names and split folders"
     label = next(
-        (p for folder in _label_folders(path) for p in peek(folder, 500) if _is_label(p)), None
+        (p for folder in _label_folders(path) for p in peek(folder, 500, ".txt") if _is_label(p)),
+        None,
     )
     return None if label is None else f"{label.parent.relative_to(path)}/ holds YOLO label files"
 
@@ -279,7 +280,8 @@ def _unused(root: Path, reading: Reading) -> list[bytes]:
     folders = {f.rpartition(b"/")[0] for f in map(label_file, reading.files)}
     for folder in folders:
         at = root / os.fsdecode(folder)
-        labels |= {below(root, os.fsencode(p)) for p in peek(at, 10_000_000) if p.suffix == ".txt"}
+        found = peek(at, 10_000_000, ".txt")
+        labels |= {below(root, os.fsencode(p)) for p in found if p.suffix == ".txt"}
     claimed = {label_file(f) for f in reading.files}
     own = {n.encode() for n in LISTS} | {f"{s}.txt".encode() for s in SPLIT_KEYS}
     return sorted(t for t in labels - claimed if t.rpartition(b"/")[2] not in own)
@@ -296,11 +298,11 @@ def _listed_names(root: Path) -> dict[int, str]:
 
 def _label_folders(root: Path) -> Iterable[Path]:
     """Where label files may lie: labels/, labels/train, train/labels, else beside the pictures."""
-    tops = [p for p in peek(root, 200) if p.is_dir()]
+    tops = folders_in(root, 200)
     for folder in [root / "labels", *tops]:
         if folder.name == "labels" and (root / "images").is_dir():
             yield folder
-            yield from (p for p in peek(folder, 50) if p.is_dir())
+            yield from folders_in(folder, 50)
         elif split_of(folder.name) and (folder / "labels").is_dir():
             yield folder / "labels"
     if any((root / n).is_file() for n in LISTS):
