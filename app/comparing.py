@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from app import opened, words
+from app import looks, opened, words
 from app.filters import column_name, spoken_filter, value_name
 from recipe_core import recipe
 from recipe_core.data.browse import Browser, Filter
@@ -18,8 +18,9 @@ from recipe_core.kernel.errors import RecipeError
 from recipe_core.reporting.palette import LIGHT
 from recipe_core.reporting.wording import counted, escaped, shortened
 
-REST = "\0the rest"
-EVERYTHING = "\0all samples"
+REST, EVERYTHING, SHOWN_NOW = "the rest", "all samples", "what is shown"
+SAVED = "view "
+"""Before the name of a saved view, so that one called "the rest" is told from the rest."""
 SHOWN = 25
 BINS = 30
 WIDTH, HEIGHT = 120, 26
@@ -28,29 +29,40 @@ FIRST, SECOND = LIGHT.series[4], LIGHT.series[5]
 
 
 def differences(place: Browser, filter: Filter) -> None:
-    """Choose what the filtered samples are compared with; show each difference with a chart."""
-    saved = recipe.views(opened.workspace())
-    names = {REST: "the rest", EVERYTHING: "all samples"}
-    against = st.selectbox(
-        "What is different about these, compared with", [REST, EVERYTHING, *saved],
-        format_func=lambda name: names.get(name, name), key="compare-with",
-    )  # fmt: skip
-    other = (
-        {REST: None, EVERYTHING: Filter()}.get(against) if against in names else saved[against][0]
-    )
+    """Choose two sets, at first what is shown and the rest; each difference with a chart."""
+    first, second = _chosen(filter)
     try:
-        found = place.compare(filter, other)
-    except RecipeError as e:
+        found = place.compare(first, second)
+        if not found:
+            words.html(f'<p class="r-faint">{escaped(_why_nothing(place, first, second))}</p>')
+            return
+        _list(place, first, second, found)
+    except RecipeError as e:  # a saved view may ask for a column that is gone
         words.problem(e)
-        return
-    if not found:
-        words.html(f'<p class="r-faint">{escaped(_why_nothing(place, filter))}</p>')
-        return
-    _list(place, filter, other, found)
 
 
-def _why_nothing(place: Browser, filter: Filter) -> str:
-    if place.count(filter) == place.n:
+def _chosen(filter: Filter) -> tuple[Filter, Filter | None]:
+    """The two sets: of the first its filter, of the second too, None for the rest."""
+    saved = {SAVED + name: chosen for name, (chosen, _) in recipe.views(opened.workspace()).items()}
+    firsts, seconds = [SHOWN_NOW, *saved], [REST, EVERYTHING, SHOWN_NOW, *saved]
+    with st.container(horizontal=True, key="compare"):
+        chosen = looks.choice("these", firsts)
+        these = st.selectbox("What is different about", firsts, key="these", on_change=chosen,
+                             format_func=_set_name)  # fmt: skip
+        chosen = looks.choice("against", seconds)
+        against = st.selectbox("compared with", seconds, key="against", on_change=chosen,
+                               format_func=_set_name)  # fmt: skip
+    sets = {SHOWN_NOW: filter, REST: None, EVERYTHING: Filter(), **saved}
+    first = sets[these]
+    return filter if first is None else first, sets[against]
+
+
+def _set_name(name: str) -> str:
+    return shortened(name.removeprefix(SAVED), 60)
+
+
+def _why_nothing(place: Browser, first: Filter, second: Filter | None) -> str:
+    if second is None and place.count(first) == place.n:
         return "All samples are shown: there is no rest. Filter, then see what sets them apart."
     return "There is nothing to compare: one of the two sets is empty."
 
@@ -58,12 +70,12 @@ def _why_nothing(place: Browser, filter: Filter) -> str:
 def _list(
     place: Browser, filter: Filter, other: Filter | None, found: Sequence[Difference]
 ) -> None:
-    clear = [d for d in found if is_clear(d) and not set_by(filter, d.column)]
+    clear = [d for d in found if is_clear(d) and not set_by(d.column, filter, other)]
     shown = clear[:SHOWN]
     n, m = found[0].n_first, found[0].n_second
     words.html(
-        f'<p class="r-faint">First: {escaped(shortened(spoken_filter(filter), 160))} '
-        f"({counted(place.count(filter), 'sample')}). The bar is the effect, −1 to 1, with its "
+        f'<p class="r-faint">First: {_named_set(place, filter)}. '
+        f"Second: {_named_set(place, other, filter)}. The bar is the effect, −1 to 1, with its "
         "95 % interval: for numbers Cliff’s delta, for a value the difference of its shares. "
         "In the curves the first set is filled, the other a line. "
         f"{counted(len(clear), 'difference')} of {len(found):,} have an interval without 0; with "
@@ -81,9 +93,18 @@ def is_clear(difference: Difference) -> bool:
     return difference.low > 0 or difference.high < 0
 
 
-def set_by(filter: Filter, column: str) -> bool:
-    """Whether the filter chose this column itself: that it then differs says nothing."""
-    return bool(filter.chosen(column)) or filter.range_of(column) != (None, None)
+def _named_set(place: Browser, filter: Filter | None, rest_of: Filter | None = None) -> str:
+    if filter is None:
+        return f"the rest ({counted(place.n - place.count(rest_of or Filter()), 'sample')})"
+    text = escaped(shortened(spoken_filter(filter), 160))
+    return f"{text} ({counted(place.count(filter), 'sample')})"
+
+
+def set_by(column: str, *sets: Filter | None) -> bool:
+    """Whether one of the sets chose this column itself: that it then differs says nothing."""
+    return any(
+        bool(f.chosen(column)) or f.range_of(column) != (None, None) for f in sets if f is not None
+    )
 
 
 def _line(place: Browser, filter: Filter, other: Filter | None, d: Difference) -> str:

@@ -14,16 +14,15 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from app import opened, words
+from app import looks, opened, words
 from recipe_core import recipe
 from recipe_core.data.browse import Browser, Filter, Order
 from recipe_core.reporting.wording import number, shortened
 
 NOTHING = "(none)"
 LEGACY_NOTHING = ("(no label)", "(no split)")
-LOOKS = ("size", "beside", "group", "boxes", "whole")
-"""How samples are shown: kept in the address too, but no part of the filter."""
-RESERVED = frozenset({"text", "where", "sort", "down", "seed", "like", *LOOKS})
+RESERVED = frozenset({"text", "where", "sort", "down", "seed", "like", *looks.USUAL})
+"""Parameters of the address that name no column: how samples are shown is kept there too."""
 COLUMN = "c."
 """Before the name of a column that is called like one of our own parameters."""
 MOST_SEED = 9999
@@ -172,16 +171,14 @@ def follow_address() -> tuple[str, ...]:
     found = decoded(params, place.categorical, place.numeric, place.sortable, place.n)
     change(found.filter, found.order)
     st.session_state["browse-address"] = params  # read once: what is cleared must not come back
-    for name in LOOKS:
-        if _first(params, name):
-            st.session_state[f"browse-{name}"] = _first(params, name)
+    looks.follow(params)
     return found.unknown
 
 
 def write_address(extra: Mapping[str, str]) -> None:
-    """Let the address say what is shown. `extra`: how it is shown (size, what is beside it)."""
+    """Let the address say what is shown. `extra`: how it is shown, see looks.address."""
     filter, order = current()
-    params = encoded(filter, order) | {name: [value] for name, value in extra.items() if value}
+    params = encoded(filter, order) | {name: [value] for name, value in extra.items()}
     now = {name: st.query_params.get_all(name) for name in st.query_params}
     if params != now:
         st.query_params.from_dict(params)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import streamlit as st
 
-from app import filters, opened
+from app import filters, looks, opened
 from app.filters import column_name, value_name
 from app.table import table
 from recipe_core.data.browse import Browser, Filter
@@ -52,15 +52,18 @@ def _columns(place: Browser) -> tuple[str, str, str]:
     if not ways:
         return NONE, NONE, NONE
     first = "brightness" if "brightness" in place.numeric else ways[0]
+    ways = filters.unique([first, *ways])
     with st.container(horizontal=True, key="plot-columns"):
-        x = st.selectbox("Across", ways, index=ways.index(first), format_func=column_name,
-                         key="plot-x")  # fmt: skip
+        chosen = looks.choice("across", ways)
+        x = st.selectbox("Across", ways, format_func=column_name, key="across", on_change=chosen)
         others = [c for c in (place.numeric if x in place.numeric else place.categorical) if c != x]
-        y = st.selectbox("Up", [NONE, *others], format_func=_or_counts, key="plot-y")
+        chosen = looks.choice("up", [NONE, *others])
+        y = st.selectbox("Up", [NONE, *others], format_func=_or_counts, key="up", on_change=chosen)
         paints = [NONE, *(c for c in place.categorical if c != x)]
+        chosen = looks.choice("paint", paints)
         colour = st.selectbox(
-            "Colour", paints, format_func=lambda c: column_name(c) or "–", key="plot-colour",
-            disabled=bool(y) and x in place.categorical,
+            "Colour", paints, format_func=lambda c: column_name(c) or "–", key="paint",
+            on_change=chosen, disabled=bool(y) and x in place.categorical,
         )  # fmt: skip
     return x, y or NONE, colour or NONE
 

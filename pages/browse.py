@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
-import numpy as np
 import streamlit as st
 
-from app import comparing, decisions_bar, filters, opened, plots, views, words
+from app import comparing, decisions_bar, filters, looks, opened, plots, words
 from app.filters import chips, column_name
-from app.gallery import Group, gallery
+from app.gallery import gallery
+from app.grouping import (
+    BY_FINDING,
+    BY_LIKENESS,
+    UNGROUPED,
+    Grouping,
+    View,
+    blame,
+    not_blamed,
+    open_view,
+    single_finding,
+)
 from app.nothing import report_or_stop
 from app.panel import panel
 from app.sample import sample_dialog
+from app.views import Rows
 from recipe_core import recipe
+from recipe_core.data import clusters
 from recipe_core.data.browse import Browser, Filter, Order
 from recipe_core.kernel.errors import RecipeError
 from recipe_core.kernel.nouns import Finding
@@ -28,8 +40,7 @@ WORST_FIRST, AS_READ, SHUFFLED, LIKENESS = (
 )
 NOTHING, PLOTS, DIFFERENT = "nothing", "plots", "differences"
 BESIDE = {NOTHING: "Pictures", PLOTS: "+ Plots", DIFFERENT: "+ What is different?"}
-UNGROUPED, BY_FINDING = "", "finding group"
-SIZES = (64, 256, 128, 16)
+SIZES = range(64, 257, 16)
 MOST_TEXT = 2000
 
 
@@ -38,27 +49,16 @@ class Look:
     """How samples are shown.
 
     size    least width of a picture in pixels
-    group   the column, or BY_FINDING, whose values are sections; '' for none
     beside  what stands beside the pictures
     boxes   whether annotated boxes are drawn
     whole   whether a finding brings along the members of its groups that it does not blame
     """
 
     size: int
-    group: str
+    group: Grouping
     beside: str
     boxes: bool
     whole: bool
-
-
-@dataclass(frozen=True)
-class View:
-    """What the grid shows: key and length of the view, headings, the finding it is about."""
-
-    key: str
-    total: int
-    groups: tuple[Group, ...]
-    finding: Finding | None
 
 
 def main() -> None:
@@ -80,15 +80,33 @@ def main() -> None:
         panel(place, filter)
         _expert(filter)
     look = _toolbar(place, filter, order)
-    filters.write_address({"size": "" if look.size == SIZES[2] else str(look.size),
-                           "group": look.group, "boxes": "true" if look.boxes else "",
-                           "whole": "" if look.whole else "false",
-                           "beside": "" if look.beside == NOTHING else look.beside})  # fmt: skip
+    filters.write_address(looks.address(_in_use(look)))
     _chips(filter, unknown)
     _body(place, filter, order, look)
 
 
+def _in_use(look: Look) -> list[str]:
+    """The names of the looks that make a difference to what is shown now."""
+    beside = {PLOTS: ["across", "up", "paint"], DIFFERENT: ["these", "against"]}
+    by_likeness = ["clusters"] if look.group.by == BY_LIKENESS else []
+    return ["size", "group", *by_likeness, "boxes", "whole", "beside", *beside.get(look.beside, [])]
+
+
+def _look_at_all(place: Browser) -> None:
+    """Likeness needs a look at every picture: once, with a bar, minutes at a million."""
+    told = st.empty()
+    place.describe(lambda what, done, of: _tell(told, what, done, of))
+    told.empty()
+
+
+def _tell(told: Any, what: str, done: int, of: int) -> None:
+    if of:
+        told.progress(done / of, text=f"{what.capitalize()}: {done:,} of {of:,}, once")
+
+
 def _body(place: Browser, filter: Filter, order: Order, look: Look) -> None:
+    if order.like is not None or look.group.by == BY_LIKENESS:
+        _look_at_all(place)
     view = open_view(place, filter, order, look.group, whole=look.whole)
     if view.finding is not None:
         words.html(words.headline(view.finding, words.spoken(view.finding.check)))
@@ -105,92 +123,6 @@ def _body(place: Browser, filter: Filter, order: Order, look: Look) -> None:
         draw(place, filter)
     with left:
         _samples(view, look, filters.spoken_filter(filter) + repr(order))
-
-
-# -- which samples ------------------------------------------------------------------------------
-
-
-def open_view(
-    place: Browser, filter: Filter, order: Order, group: str, *, whole: bool = True
-) -> View:
-    """The view of this filter and order; members of a group of `group` stand together."""
-    finding = single_finding(filter)
-    moved = tuple(sorted(finding.thresholds.items())) if finding else ()
-    parts = (filter, order, group, whole, finding.check if finding else "", moved)
-    key, total = views.open_view(parts, lambda: grouped(
-        rows_of(place, filter, order, finding, whole=whole), group, finding))  # fmt: skip
-    rows = views.VIEWS.get(key)
-    headings = sections(rows, group, finding) if rows is not None and group else ()
-    return View(key, total, headings, finding)
-
-
-def single_finding(filter: Filter) -> Finding | None:
-    """The finding that the filter asks for, under this session's thresholds; None for several."""
-    chosen = filter.chosen("finding")
-    return opened.finding(chosen[0]) if len(chosen) == 1 and chosen[0] else None
-
-
-def rows_of(
-    place: Browser, filter: Filter, order: Order, finding: Finding | None, *, whole: bool
-) -> views.Rows:
-    """The filtered rows in order; those of one finding, as it is now, worst first."""
-    if finding is None:
-        return place.rows(filter, order)
-    others = place.rows(filter.with_values("finding", ()), order)
-    wanted = views.together_worst_first(finding.subjects)
-    if not whole:
-        wanted = wanted[np.isin(wanted, finding.subjects.blamed())]
-    return views.among(others, wanted, worst_first=order == Order())
-
-
-def not_blamed(finding: Finding) -> int:
-    """How many samples are in the finding's groups without being to blame."""
-    return len(np.unique(finding.subjects.rows)) - len(finding.subjects.blamed())
-
-
-def blame(finding: Finding, whole: bool) -> str:
-    """Which of the shown samples the finding blames."""
-    n, fine = len(finding.subjects.blamed()), not_blamed(finding)
-    beside = "are shown with them, without its mark" if whole else "are left out here"
-    return f"It blames {counted(n, 'sample')}; {fine:,} that may stay {beside}."
-
-
-def group_numbers(group: str, finding: Finding | None) -> tuple[np.ndarray, Callable[[int], str]]:
-    """(n,) int64 group of every sample, and what each group is called; -1: in none."""
-    found = opened.evidence()
-    if group == BY_FINDING and finding is not None and finding.subjects.groups is not None:
-        numbers = np.full(len(found), -1, np.int64)
-        numbers[finding.subjects.rows] = finding.subjects.groups
-        return numbers, lambda number: f"Group {number + 1}" if number >= 0 else "In no group"
-    if group not in found.samples.column_names:
-        return np.zeros(len(found), np.int64), lambda _: ""
-    codes, names = found.codes(group)
-    return codes.astype(np.int64), lambda code: filters.value_name(
-        group, names[code] if code >= 0 else None, 80
-    )
-
-
-def grouped(rows: views.Rows, group: str, finding: Finding | None) -> views.Rows:
-    """The rows with the members of each group together, groups in order, those in none last."""
-    if not group:
-        return rows
-    numbers, _ = group_numbers(group, finding)
-    mine = numbers[rows]
-    if group == BY_FINDING:  # in the order in which the view reaches them: the worst group first
-        _, first, place = np.unique(mine, return_index=True, return_inverse=True)
-        mine = first[place]
-    return rows[np.argsort(np.where(numbers[rows] < 0, len(numbers), mine), kind="stable")]
-
-
-def sections(rows: views.Rows, group: str, finding: Finding | None) -> tuple[Group, ...]:
-    """(title, number of samples) of each group along the rows."""
-    if not len(rows):
-        return ()
-    numbers, name = group_numbers(group, finding)
-    mine = numbers[rows]
-    starts = np.concatenate([[0], np.flatnonzero(np.diff(mine)) + 1])
-    lengths = np.diff(np.append(starts, len(mine)))
-    return tuple((name(int(mine[s])), int(n)) for s, n in zip(starts, lengths, strict=True))
 
 
 # -- the grid -----------------------------------------------------------------------------------
@@ -216,7 +148,7 @@ def _samples(view: View, look: Look, question: str) -> None:
         sample_dialog(acted.inspect, view.key)
 
 
-def _decisions(rows: views.Rows) -> None:
+def _decisions(rows: Rows) -> None:
     said = decisions_bar.counts()
     chosen = (
         f"<b>{counted(len(rows), 'sample')} selected</b>" if len(rows)
@@ -333,64 +265,47 @@ def _toolbar(place: Browser, filter: Filter, order: Order) -> Look:
     with st.container(horizontal=True, key="toolbar", vertical_alignment="bottom"):
         _sorting(place, filter, order)
         group = _grouping(filter)
-        beside = _kept("beside", NOTHING, list(BESIDE))
-        beside = st.segmented_control(
-            "Show", list(BESIDE), format_func=BESIDE.__getitem__, key="beside", required=True,
-            on_change=_remember, args=("beside",),
-        ) or beside  # fmt: skip
-        size = int(_kept("size", str(SIZES[2]), [str(s) for s in range(64, 257, 16)]))
-        st.session_state["size"] = size
-        size = st.slider(
-            "Size", SIZES[0], SIZES[1], step=SIZES[3], key="size", width=140, on_change=_remember,
-            args=("size",),
-        )  # fmt: skip
+        chosen = looks.choice("beside", list(BESIDE))
+        beside = st.segmented_control("Show", list(BESIDE), format_func=BESIDE.__getitem__,
+                                      key="beside", required=True, on_change=chosen)  # fmt: skip
+        chosen = looks.number("size", SIZES)
+        size = st.slider("Size", SIZES.start, SIZES[-1], step=SIZES.step, key="size", width=140,
+                         on_change=chosen)  # fmt: skip
         boxes = False
         if opened.evidence().boxes.num_rows:
-            _kept("boxes", "", ["", "true"])
-            st.session_state["boxes"] = bool(st.session_state["boxes"])
-            boxes = st.toggle("Boxes", key="boxes", on_change=_remember, args=("boxes",))
+            boxes = st.toggle("Boxes", key="boxes", on_change=looks.switch("boxes"))
         whole = _whole_groups(single_finding(filter))
-    return Look(size, group, beside, boxes, whole)
+    return Look(size, group, beside or NOTHING, boxes, whole)
 
 
 def _whole_groups(finding: Finding | None) -> bool:
-    kept = _kept("whole", "true", ["true", "false"]) == "true"
     if finding is None or not not_blamed(finding):
-        return kept
-    st.session_state["whole"] = kept
+        return True
     return st.toggle(
-        "Whole groups", key="whole", on_change=_remember, args=("whole",),
+        "Whole groups", key="whole", on_change=looks.switch("whole"),
         help="Also the members that may stay, such as the copy to keep: to compare them with. "
         "Off, everything shown is to blame.",
     )  # fmt: skip
 
 
-def _kept(name: str, default: str, allowed: list[str]) -> str:
-    """How things are shown outlives the page: a widget's own state goes when it is not drawn."""
-    kept = str(st.session_state.get(f"browse-{name}", default))
-    value = kept if kept in allowed else default
-    st.session_state[name] = value
-    return value
-
-
-def _remember(name: str) -> None:
-    value = st.session_state[name]
-    spoken = {True: "true", False: "false" if name == "whole" else ""}
-    st.session_state[f"browse-{name}"] = (
-        spoken[value] if isinstance(value, bool) else str(value or "")
-    )
-
-
-def _grouping(filter: Filter) -> str:
-    ways = [UNGROUPED, *(c for c in ("label", "split", "format") if opened.evidence().has(c))]
+def _grouping(filter: Filter) -> Grouping:
+    ways = [UNGROUPED, *(c for c in ("label", "split", "format") if opened.evidence().has(c)),
+            BY_LIKENESS]  # fmt: skip
     finding = single_finding(filter)
     if finding is not None and finding.subjects.groups is not None:
         ways.append(BY_FINDING)
-    group = _kept("group", UNGROUPED, ways)
-    chosen = st.selectbox("Group by", ways, key="group", width=140, on_change=_remember,
-                          args=("group",),
-                          format_func=lambda c: column_name(c) if c else "–")  # fmt: skip
-    return chosen if chosen is not None else group
+    chosen = looks.choice("group", ways)
+    by = st.selectbox("Group by", ways, key="group", width=140, on_change=chosen,
+                      format_func=lambda c: column_name(c) if c else "–")  # fmt: skip
+    return Grouping(by or UNGROUPED, _how_many_clusters() if by == BY_LIKENESS else 0)
+
+
+def _how_many_clusters() -> int:
+    chosen = looks.number("clusters", range(clusters.FEWEST, clusters.MOST + 1))
+    return st.number_input(
+        "Clusters", clusters.FEWEST, clusters.MOST, step=1, key="clusters", width=110,
+        on_change=chosen, help="Pictures that look alike in layout and colour stand together.",
+    )  # fmt: skip
 
 
 def _sorting(place: Browser, filter: Filter, order: Order) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from recipe_core.data import comparing, similar
+from recipe_core.data import clusters, comparing, similar
 from recipe_core.data.vectors import Category, Kept, Marks, Mask, Rows, Vectors, ordered, within
 from recipe_core.kernel.errors import Misuse, UnknownName
 from recipe_core.kernel.progress import Progress, silent
@@ -396,6 +396,23 @@ class Browser:
         Both are empty where the row has no picture. Raises Misuse for a row that does not exist.
         """
         return similar.nearest(self._distances(row), row, most)
+
+    def clusters(self, k: int) -> npt.NDArray[np.int32]:
+        """(n,) int32 cluster of every picture, the largest is 0, -1 without one; see clusters.py.
+
+        Do not write into it.
+        """
+        make = lambda: clusters.clusters(self._sources.descriptors(silent), k)  # noqa: E731
+        return self._sources.kept.get(("clusters", k), make)
+
+    def most_common(self, column: str, rows: Rows) -> tuple[str | None, float]:
+        """(value, share) that most of these rows have in a category; (None, 0) of no rows."""
+        category = self._category(column)
+        counts = category.counts(rows)
+        if not len(rows) or not len(counts):
+            return None, 0.0
+        most = int(np.argmax(counts))
+        return category.values[most], float(counts[most] / len(rows))
 
     def describe(self, progress: Progress = silent) -> None:
         """Works out what `similar` compares where that is still to be done (minutes at 1M)."""

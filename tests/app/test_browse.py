@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app import comparing, decisions_bar, opened, plots, sample, words
+from app import comparing, decisions_bar, grouping, opened, plots, sample, words
+from app.grouping import Grouping
 from app.views import VIEWS
 from recipe_core import recipe
 from recipe_core.data.browse import Filter, Order
@@ -141,10 +142,8 @@ def test_saved_views_survive_the_session(own: Path) -> None:
 
 
 def test_groups_are_sections_of_the_view(workspace: Path) -> None:
-    from pages import browse
-
     place = recipe.browser(workspace)
-    view = browse.open_view(place, Filter(), Order("brightness"), "label")
+    view = grouping.open_view(place, Filter(), Order("brightness"), Grouping("label"))
     rows = VIEWS.get(view.key)
     assert rows is not None and sorted(rows.tolist()) == list(range(N_SAMPLES))
     codes, names = opened.evidence().codes("label")
@@ -157,29 +156,25 @@ def test_groups_are_sections_of_the_view(workspace: Path) -> None:
 
 
 def test_copies_of_a_finding_stand_together(workspace: Path) -> None:
-    from pages import browse
-
     place = recipe.browser(workspace)
     copies = Filter().with_values("finding", ("exact_duplicates",))
-    view = browse.open_view(place, copies, Order(), browse.BY_FINDING)
+    view = grouping.open_view(place, copies, Order(), Grouping(grouping.BY_FINDING))
     assert view.groups == (("Group 1", 2),) and view.total == 2
 
 
 def test_a_copy_to_keep_is_shown_with_its_group_but_not_blamed(workspace: Path) -> None:
-    from pages import browse
-
     place, finding = recipe.browser(workspace), opened.findings()["exact_duplicates"]
     (blamed,) = finding.subjects.blamed().tolist()
     copies = Filter().with_values("finding", ("exact_duplicates",))
     assert place.rows(copies).tolist() == [blamed]
     whole = drawn("browse", finding="Exact duplicates")
     assert "It blames 1 sample; 1 that may stay" in said(whole)
-    assert set(VIEWS.get(browse.open_view(place, copies, Order(), "").key)) == set(
+    assert set(VIEWS.get(grouping.open_view(place, copies, Order(), Grouping()).key)) == set(
         finding.subjects.rows.tolist()
     )
     whole.toggle(key="whole").set_value(False).run()
     assert address(whole) == {"finding": ["Exact duplicates"], "whole": ["false"]}
-    alone = browse.open_view(place, copies, Order(), "", whole=False)
+    alone = grouping.open_view(place, copies, Order(), Grouping(), whole=False)
     assert VIEWS.get(alone.key).tolist() == [blamed]
     again = drawn("browse", finding="Exact duplicates", whole="false")
     assert again.toggle(key="whole").value is False
@@ -203,6 +198,22 @@ def test_facet_badges_and_sql_name_the_same_samples(workspace: Path) -> None:
     assert clean == recipe.rows(workspace, "findings = ''").tolist()
 
 
+def test_clusters_are_sections_named_by_their_labels(workspace: Path) -> None:
+    test = drawn("browse", group="cluster", clusters="3", split="train")
+    assert not test.exception and test.number_input(key="clusters").value == 3
+    place, train = recipe.browser(workspace), Filter().with_values("split", ("train",))
+    view = grouping.open_view(place, train, Order(), Grouping(grouping.BY_LIKENESS, 3))
+    rows = VIEWS.get(view.key)
+    assert rows is not None and sorted(rows.tolist()) == place.rows(train).tolist()
+    assert [n for _, n in view.groups] == np.unique(place.clusters(3)[rows], return_counts=True)[1][
+        [1, 2, 3, 0]
+    ].tolist(), "the picture that cannot be decoded comes last"
+    assert view.groups[-1] == ("Without a picture", 1)
+    assert view.groups[0][0].startswith("Cluster 1: ") and "%" in view.groups[0][0]
+    test.number_input(key="clusters").set_value(5).run()
+    assert address(test) == {"group": ["cluster"], "clusters": ["5"], "split": ["train"]}
+
+
 # -- beside the pictures ------------------------------------------------------------------------
 
 
@@ -223,11 +234,11 @@ def test_what_stands_beside_the_pictures(beside: str, workspace: Path) -> None:
 )  # fmt: skip
 def test_every_kind_of_plot_draws_itself(x: str, y: str, colour: str, workspace: Path) -> None:
     test = drawn("browse", beside="plots")
-    test.selectbox(key="plot-x").set_value(x).run()
+    test.selectbox(key="across").set_value(x).run()
     if y:
-        test.selectbox(key="plot-y").set_value(y).run()
+        test.selectbox(key="up").set_value(y).run()
     if colour:
-        test.selectbox(key="plot-colour").set_value(colour).run()
+        test.selectbox(key="paint").set_value(colour).run()
     assert not test.exception
     assert HOSTILE_CLASS not in said(test)
 
@@ -278,7 +289,39 @@ def test_what_is_different_about_broken_files(workspace: Path) -> None:
     markup = "".join(comparing.effect_bar(d) for d in found)
     assert markup.count("r-effect") == len(found) > 0
     assert all(comparing.is_clear(d) == (d.low > 0 or d.high < 0) for d in found)
-    assert comparing.set_by(dogs, "label") and not comparing.set_by(dogs, "width")
+    assert comparing.set_by("label", dogs) and comparing.set_by("label", Filter(), dogs)
+    assert not comparing.set_by("width", dogs, None)
+
+
+def test_two_saved_views_against_each_other(own: Path) -> None:
+    cats = Filter().with_values("label", (HOSTILE_CLASS,))
+    dogs = Filter().with_values("label", ("dog",))
+    recipe.save_view(own, HOSTILE, cats)
+    recipe.save_view(own, "the rest", dogs)
+    test = drawn("browse", beside="differences", split="train")
+    test.selectbox(key="these").set_value(comparing.SAVED + HOSTILE).run()
+    test.selectbox(key="against").set_value(comparing.SAVED + "the rest").run()
+    assert not test.exception and HOSTILE not in said(test)
+    assert "14 samples" in said(test) and "12 samples" in said(test), "not the filter of the page"
+    again = drawn("browse", **{k: v[0] for k, v in address(test).items()})
+    assert again.selectbox(key="against").value == comparing.SAVED + "the rest"
+    recipe.forget_view(own, "the rest")
+    gone = drawn("browse", **{k: v[0] for k, v in address(test).items()})
+    assert not gone.exception and gone.selectbox(key="against").value == comparing.REST
+
+
+def test_plots_come_back_from_the_address(workspace: Path) -> None:
+    test = drawn("browse", beside="plots", across="label", paint="split", label="dog")
+    assert not test.exception
+    assert (test.selectbox(key="across").value, test.selectbox(key="paint").value) == (
+        "label", "split")  # fmt: skip
+    test.selectbox(key="across").set_value("contrast").run()
+    test.selectbox(key="up").set_value("brightness").run()
+    wanted = {"beside": ["plots"], "across": ["contrast"], "up": ["brightness"],
+              "paint": ["split"], "label": ["dog"]}  # fmt: skip
+    assert address(test) == wanted
+    odd = drawn("browse", beside="plots", across="nonsense", up="label")
+    assert not odd.exception and odd.selectbox(key="across").value == "brightness"
 
 
 # -- decisions ----------------------------------------------------------------------------------

@@ -6,11 +6,12 @@ import math
 from urllib.parse import parse_qs, urlencode
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app import panel
-from app.filters import LOOKS, Read, chips, decoded, encoded, span, spoken_filter, value_name
+from app.filters import Read, chips, decoded, encoded, span, spoken_filter, value_name
+from app.looks import USUAL
 from recipe_core.data.browse import Filter, Order
 
 CATEGORICAL = ("label", "split", "finding", "tag", "decision", "size", "c.odd", "text")
@@ -44,6 +45,7 @@ def read(params: dict[str, list[str]]) -> Read:
     return decoded(params, CATEGORICAL, NUMERIC, SORTABLE, N)
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])  # a busy machine is no fault
 @given(filters(), orders)
 def test_an_address_brings_back_the_filter(filter: Filter, order: Order) -> None:
     sent = urlencode(encoded(filter, order), doseq=True, errors="surrogatepass")
@@ -81,7 +83,7 @@ def test_what_a_link_asks_in_vain_is_named(params: dict[str, list[str]]) -> None
 @pytest.mark.parametrize(
     "params",
     [{"sort": ["phash"]}, {"seed": ["-1"]}, {"seed": ["x"]}, {"like": [str(N)]},
-     {"sort": [""], "down": ["true"]}, {name: ["x"] for name in LOOKS}],
+     {"sort": [""], "down": ["true"]}, {name: ["x"] for name in USUAL}],
 )  # fmt: skip
 def test_an_order_that_makes_no_sense_is_the_usual_one(params: dict[str, list[str]]) -> None:
     assert read(params).order == Order()

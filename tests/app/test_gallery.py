@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import streamlit as st
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as hs
 
 from app import gallery, marks, views
@@ -21,6 +21,7 @@ ANYTHING = hs.recursive(
 PAIRS = hs.lists(hs.tuples(hs.integers(-5, 30), hs.integers(-5, 30)).map(list))
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])  # a busy machine is no fault
 @given(PAIRS, hs.integers(0, 25))
 def test_a_selection_is_the_union_of_its_ranges_within_the_view(
     pairs: list[list[int]], total: int
@@ -32,6 +33,7 @@ def test_a_selection_is_the_union_of_its_ranges_within_the_view(
     assert chosen.all == (total > 0 and len(places) == total)
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])  # a busy machine is no fault
 @given(ANYTHING)
 def test_nonsense_selects_nothing_and_breaks_nothing(sent: object) -> None:
     for message in (sent, {"ranges": sent}, {"ranges": [sent]}):
@@ -105,6 +107,7 @@ def test_one_view_for_one_answer_and_another_after_it_changed(workspace: Path) -
     assert views.open_view(("filter", "a"), lambda: np.arange(99)) == one  # not asked again
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])  # a busy machine is no fault
 @given(
     hs.lists(hs.tuples(hs.integers(0, 4), *[hs.floats(-10, 60, width=16)] * 4), max_size=12),
     hs.lists(hs.none() | hs.integers(1, 50), min_size=5, max_size=5),
