@@ -40,8 +40,13 @@ def main() -> None:
                     url_path="findings"),
         ],
         "2 · Skeleton": [
+            st.Page(PAGES / "skeleton.py", title="Pipeline checks",
+                    icon=":material/rule_settings:", url_path="skeleton"),
             st.Page(PAGES / "human_baseline.py", title="Human baseline",
                     icon=":material/person_search:", url_path="human-baseline"),
+        ],
+        "Training": [
+            st.Page(PAGES / "runs.py", title="Runs", icon=":material/monitoring:", url_path="runs"),
         ],
         "To hand on": [
             st.Page(PAGES / "report.py", title="Report", icon=":material/description:",

@@ -13,8 +13,8 @@ from pathlib import Path
 import streamlit as st
 
 from app import opened, words
+from app.running import bar
 from recipe_core.kernel.errors import RecipeError
-from recipe_core.reporting.wording import escaped, number
 from recipe_core.runs import scans
 
 FORMATS = {
@@ -102,23 +102,6 @@ def _progress() -> None:
             scans.stop(opened.workspace())
             st.rerun()
         st.caption("It goes on when this tab is closed. What is measured stays measured.")
-
-
-def bar(scan: scans.Scan) -> str:
-    """Activity, share, rate and time left."""
-    share = scan.done / scan.total if scan.total else 0.0
-    facts = [f"{number(scan.done)} of {number(scan.total)}"] if scan.total else []
-    if scan.rate:
-        facts.append(f"{number(round(scan.rate))} a second")
-    if scan.eta_s is not None:
-        facts.append(f"{words.duration(scan.eta_s)} left")
-    return (
-        f'<div class="r-row" style="justify-content:space-between">'
-        f"<b>{escaped(scan.activity.capitalize() or 'Starting')}</b>"
-        f'<span class="r-faint">{escaped(" · ".join(facts))}</span></div>'
-        f'<div class="r-bar" role="progressbar" aria-valuemin="0" aria-valuemax="100" '
-        f'aria-valuenow="{100 * share:.0f}"><i style="width:{share:.1%}"></i></div>'
-    )
 
 
 def ended() -> None:

@@ -133,6 +133,20 @@ def empty_trash(workspace: Path | str | None = None) -> int:
     return launching.empty_trash(_place(workspace))
 
 
+def star(workspace: Path | str | None, run_id: str, on: bool = True) -> None:
+    """Marks a run to find it again, or takes the mark off."""
+    from recipe_core.runs import stars
+
+    stars.star(_place(workspace), run_id, on)
+
+
+def starred(run: Run) -> bool:
+    """Whether someone marked this run."""
+    from recipe_core.runs import stars
+
+    return stars.starred(run.folder)
+
+
 # -- what a run shows -----------------------------------------------------------------------------
 
 
