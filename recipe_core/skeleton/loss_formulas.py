@@ -72,7 +72,8 @@ FORMULAS: tuple[tuple[Named, Callable[[Floats, Indices], Floats]], ...] = (
            "loss."),
      lambda z, t: cross_entropy(np.exp(log_softmax(z)), t)),
     (Named("the cross-entropy of a sigmoid", "a sigmoid stands before the softmax of the "
-           "loss, outputs between 0 and 1 cannot become sure", "Give the loss the logits, without the sigmoid."),
+           "loss, outputs between 0 and 1 cannot become sure",
+           "Give the loss the logits, without the sigmoid."),
      lambda z, t: cross_entropy(_sigmoid(z), t)),
     (Named("minus the logit of the label", f"{RAW} and falls without end as logits grow, right or "
            "wrong", "Put log_softmax before NLLLoss, or take CrossEntropyLoss."),
@@ -91,7 +92,8 @@ FORMULAS: tuple[tuple[Named, Callable[[Floats, Indices], Floats]], ...] = (
            "wrong it is flat and teaches nothing", "Take CrossEntropyLoss on the logits."),
      lambda z, t: ((np.exp(log_softmax(z)) - _one_hot(z, t)) ** 2).mean(-1)),
     (Named("the squared error of sigmoids", f"{SQUARED}, where the net is surely wrong it "
-           "is flat and teaches nothing", "Take CrossEntropyLoss (or BCEWithLogitsLoss) on the logits."),
+           "is flat and teaches nothing",
+           "Take CrossEntropyLoss (or BCEWithLogitsLoss) on the logits."),
      lambda z, t: ((_sigmoid(z) - _one_hot(z, t)) ** 2).mean(-1)),
     (Named("absolute error of the probabilities"), lambda z, t: 1 - np.exp(-cross_entropy(z, t))),
     (Named("multi-class hinge"),

@@ -1,10 +1,10 @@
 """Does each output depend on its own input only?
 
-A view where a permute was meant, or a softmax over the wrong axis, mixes the samples of a batch; the
-net still trains, on the wrong thing. For every sample of a batch the gradient of its output with
-respect to every input is taken: off the diagonal it must be exactly zero in evaluation mode. In
-training mode batch norm mixes, and is meant to; with the norms set aside nothing else may. Where no
-gradient comes through (a frozen body under no_grad) inputs are replaced and outputs watched.
+A view where a permute was meant, or a softmax over the wrong axis, mixes the samples of a batch;
+the net still trains, on the wrong thing. For every sample of a batch the gradient of its output
+with respect to every input is taken: off the diagonal it must be exactly zero in evaluation mode.
+In training mode batch norm mixes, and is meant to; with the norms set aside nothing else may.
+Where no gradient comes through (a frozen body under no_grad) inputs are replaced and outputs watched.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ class Params:
     )  # fmt: skip
     moved: float = setting(
         1e-3, low=0.0, high=1.0,
-        why="change of an output, in shares of the largest, when another input is replaced; kernels "
-        "give the same bits for a sample whatever its neighbours, or differ by rounding",
+        why="change of an output, in shares of the largest, when another input is replaced; "
+        "kernels give the same bits for a sample whatever its neighbours, or differ by rounding",
     )  # fmt: skip
 
 
-MEND = ("Look in {where} for a view or reshape where a permute is meant, a softmax, mean or norm over "
-        "dim 0, or attention with the batch in the place of the sequence.")  # fmt: skip
+MEND = ("Look in {where} for a view or reshape where a permute is meant, a softmax, mean or norm "
+        "over dim 0, or attention with the batch in the place of the sequence.")  # fmt: skip
 
 
 def judge(readings: Readings, params: Params) -> Finding:
@@ -84,8 +84,9 @@ def in_training(read: Reading, params: Params) -> list[Problem]:
         return []
     where = layers(read["training_layers"])
     return [Problem(
-        "fail", f"in training mode samples mix beyond batch norm: largest gradient {off:.2g} with "
-        f"the norms set aside (exactly 0 expected); in {where}", MEND.format(where=where))]  # fmt: skip
+        "fail", f"in training mode samples mix beyond batch norm: largest gradient {off:.2g} "
+        f"with the norms set aside (exactly 0 expected); in {where}",
+        MEND.format(where=where))]  # fmt: skip
 
 
 def layers(found: list[list[str]]) -> str:

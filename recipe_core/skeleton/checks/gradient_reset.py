@@ -73,7 +73,7 @@ CHECK = Check(
     id="gradient_reset",
     stage="skeleton",
     question="Does each step use the gradients of its own batches only?",
-    why="A forgotten zero_grad is the classic silent bug: gradients of all earlier batches pile up, "
+    why="A forgotten zero_grad is the classic silent bug: gradients of earlier batches pile up, "
     "the loss still falls, and every learning rate seems wrong.",
     params=Params,
     judge=judge,

@@ -116,7 +116,7 @@ def direction(read: Reading, known: Named | None, names: list[str]) -> list[Prob
     found = []
     trained = read["counts"] > 0
     if (silent & trained).any():
-        lost = [_class(names, c) for c in np.flatnonzero(silent & trained)]
+        lost = [_class(names, int(c)) for c in np.flatnonzero(silent & trained)]
         found.append(Problem("fail", f"samples of {some(lost)} have no gradient: the loss leaves "
                              f"them out ({len(lost)} of {len(silent)} classes)",
                              "Look for ignore_index or a class weight of zero."))  # fmt: skip
@@ -125,7 +125,7 @@ def direction(read: Reading, known: Named | None, names: list[str]) -> list[Prob
         c = int(np.flatnonzero(elsewhere)[0])
         found.append(Problem(
             "fail", f"for {int(elsewhere.sum())} of {len(raised)} classes the gradient raises the "
-            f"logit of another class: {_class(names, int(raised[c]))} for {_class(names, c)}",
+            f"logit of another class: {_class(names, int(raised[c]))} for {_class(names, int(c))}",
             "Look for a sign, for labels shifted inside the loss, and for log-probabilities where "
             "logits are meant."))  # fmt: skip
         return found

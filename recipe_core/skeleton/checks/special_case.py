@@ -23,8 +23,8 @@ from recipe_core.skeleton.problems import Problem, mends, sentence, worst
 class Params:
     single: float = setting(
         1e-3, low=0.0, high=1.0,
-        why="deviation in shares of the largest logit in float32: kernels for other batch sizes add "
-        "in another order (1e-6), TF32 resolves 5e-4; code that mixes samples is far above",
+        why="deviation in shares of the largest logit in float32: kernels for other batch sizes "
+        "add in another order (1e-6), TF32 resolves 5e-4; code that mixes samples is far above",
     )  # fmt: skip
     half: float = setting(
         5e-2, low=0.0, high=1.0,
@@ -39,8 +39,8 @@ def judge(readings: Readings, params: Params) -> Finding:
     away = deviation(read, "singles")
     n = len(read["batch"])
     good = (f"Logits of {n} samples as a batch and one by one differ by {away:.1g} of the largest "
-            f"(at most {limit:g} expected in {read['precision']}), and the loss of the batch is the "
-            "mean of its samples.")  # fmt: skip
+            f"(at most {limit:g} expected in {read['precision']}), and the loss of the batch is "
+            "the mean of its samples.")  # fmt: skip
     return Finding(
         worst(problems), sentence(problems, good), mends(problems),
         {"n": n, "deviation": away, "order": deviation(read, "turned"), "loss": read.get("loss"),
@@ -59,14 +59,16 @@ def deviation(read: Reading, name: str) -> float:
 def outputs(read: Reading, limit: float) -> list[Problem]:
     n = len(read["batch"])
     mend = ("Look for operations over dim 0 (view, mean, softmax, a norm) and for dropout or batch "
-            "norm that is active in evaluation mode; gradient_dependency names the layer.")  # fmt: skip
+            "norm that is active in evaluation mode; gradient_dependency names the "
+            "layer.")  # fmt: skip
     found = []
     for name, words in (("singles", "one by one"), ("turned", "in reverse order")):
         away = deviation(read, name)
         if away > limit:
             found.append(Problem(
                 "fail", f"the logits of {n} samples as a batch and {words} differ by {away:.2g} of "
-                f"the largest (at most {limit:g} expected in {read['precision']})", mend))  # fmt: skip
+                f"the largest (at most {limit:g} expected in {read['precision']})",
+                mend))  # fmt: skip
     return found[:1]
 
 
@@ -82,9 +84,9 @@ def loss(read: Reading, limit: float) -> list[Problem]:
     if any(abs(value - w) <= room * (len(losses) if k == "sum" else 1) for k, w in wanted.items()):
         return []
     return [Problem(
-        "fail", f"the loss of {len(losses)} samples is {value:.4g} as a batch and {mean:.4g} as the "
-        "mean of their single losses", "Compare the loss with a loop over the samples; look for a "
-        "softmax, a mean or a sum over the wrong axis.")]  # fmt: skip
+        "fail", f"the loss of {len(losses)} samples is {value:.4g} as a batch and {mean:.4g} as "
+        "the mean of their single losses", "Compare the loss with a loop over the samples; look for "
+        "a softmax, a mean or a sum over the wrong axis.")]  # fmt: skip
 
 
 def chart(read: Reading) -> Chart:

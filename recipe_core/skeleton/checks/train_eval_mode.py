@@ -1,10 +1,10 @@
-"""Is every layer in the right mode in training and in evaluation, and does evaluation leave no trace?
+"""Is every layer in the right mode when it is used, and does evaluation leave no trace?
 
-Dropout and batch norm are two layers in one. Left in training mode, evaluation drops units and lets
-each prediction depend on its batch; left in evaluation mode, training uses statistics that nobody
-has learned. The modes are noted as layers are really used, in train_step and in evaluate. Evaluate
-may change nothing that stays: no weights, no running statistics, no global switch. A batch norm that
-is frozen on purpose, or came with statistics of its own, may stay in evaluation mode.
+Dropout and batch norm are two layers in one. Left in training mode, evaluation drops units and
+lets each prediction depend on its batch; left in evaluation mode, training uses statistics that
+nobody has learned. The modes are noted as layers are really used, in train_step and in evaluate.
+Evaluate may change nothing that stays: no weights, no running statistics, no global switch. A batch
+norm that is frozen on purpose, or came with statistics of its own, may stay in evaluation mode.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ def random(read: Reading, layers: list[Layer], params: Params) -> list[Problem]:
     return [Problem("fail", f"two passes over the same pictures in evaluation mode differ by "
                     f"{away:.2g} of the largest logit (at most {params.random:g} expected): "
                     "something is random there",
-                    "Give functional dropout training=self.training, or use nn.Dropout.")]  # fmt: skip
+                    "Give functional dropout training=self.training, or use Dropout.")]  # fmt: skip
 
 
 def good(read: Reading, layers: list[Layer]) -> str:

@@ -92,7 +92,7 @@ def _gradients(model: nn.Module, names: list[str]) -> list[torch.Tensor]:
 
 
 def _carried(taken: list[list[torch.Tensor]]) -> np.ndarray[Any, Any]:
-    """c of g(t) = g(batch) + c g(t - 1), from B after B against B after A: g3 - g2 = c (g2 - g1)."""
+    """c of g(t) = g(batch) + c g(t - 1): B after B less B after A is c times B after A less A."""
     found = []
     for k in range(len(taken[0])):
         above, below = 0.0, 0.0

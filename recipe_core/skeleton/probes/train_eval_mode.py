@@ -32,13 +32,15 @@ def train_eval_mode(bench: Any, progress: Progress) -> Reading:
     passes in evaluation mode; batch: samples of the largest training batch; ran
     """
     model = bench.model()
-    modules = {n: m for n, m in model.named_modules() if isinstance(m, (_BatchNorm, _DropoutNd))}
+    modules: dict[str, nn.Module] = {
+        n: m for n, m in model.named_modules() if isinstance(m, (_BatchNorm, _DropoutNd))
+    }
     layers = {n: _described(n, m, model, bench) for n, m in modules.items()}
     started = {n: m.running_mean.clone() for n, m in modules.items()
                if isinstance(m, _BatchNorm) and m.running_mean is not None}  # fmt: skip
     sizes = _trained(bench, model, modules, layers)
     for name, before in started.items():
-        layers[name]["learns"] = not torch.equal(before, modules[name].running_mean)
+        layers[name]["learns"] = not torch.equal(before, _running_mean(modules[name]))
     progress("evaluating", 1, 2)
     changed, gradients = _evaluated(bench, model, modules, layers)
     numbers = {
@@ -50,11 +52,16 @@ def train_eval_mode(bench: Any, progress: Progress) -> Reading:
     return Reading(numbers, {"sizes": np.array(sizes)})
 
 
+def _running_mean(module: nn.Module) -> torch.Tensor:
+    found = module.running_mean
+    assert isinstance(found, torch.Tensor)
+    return found
+
+
 def _described(name: str, module: nn.Module, model: nn.Module, bench: Any) -> dict[str, Any]:
-    tracks = getattr(module, "running_mean", None) is not None
-    untouched = tracks and bool(
-        (module.running_mean == 0).all() and (module.running_var == 1).all()
-    )
+    mean, variance = (getattr(module, n, None) for n in ("running_mean", "running_var"))
+    tracks = isinstance(mean, torch.Tensor) and isinstance(variance, torch.Tensor)
+    untouched = tracks and not mean.any() and bool((variance == 1).all())
     return {
         "name": name, "kind": type(module).__name__, "norm": isinstance(module, _BatchNorm),
         "frozen": _frozen(name, model, bench.task.frozen), "tracks": tracks,
