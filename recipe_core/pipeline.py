@@ -304,22 +304,26 @@ def _found_so_far(place: Path, state: Run) -> Sanity:
     asked = state.config
     finished = {c["id"] for c in state.result.get("checks", ())}
     store = _store(place, asked["key"])
-    findings = judged_again(store, with_ids(asked["checks"]), asked["overrides"])
+    findings = judged_again(
+        store, recipe.evidence(place), with_ids(asked["checks"]), asked["overrides"]
+    )
     return Sanity(store.about(), tuple(f for f in findings if f.check in finished))
 
 
 def last_sanity(workspace: Path | str | None = None, overrides: Overrides | None = None) -> Sanity:
-    """What the latest examination read, judged again; loads no torch. Empty before the first."""
+    """What the latest examination read, judged again; loads no torch.
+
+    Before the first only what needs no examination: what people answered.
+    """
     from recipe_core.skeleton.battery import judged_again, with_ids
-    from recipe_core.store.readings import latest
+    from recipe_core.store.readings import latest, store_of
     from recipe_core.store.workspace import Workspace
 
     place = _place(workspace)
-    store = latest(Workspace(place))
-    if store is None:
-        return Sanity({}, ())
+    store = latest(Workspace(place)) or store_of(Workspace(place), "none")
     layers = recipe.thresholds(place, overrides, "skeleton")
-    return Sanity(store.about(), judged_again(store, with_ids(()), layers))
+    found = judged_again(store, recipe.evidence(place), with_ids(()), layers)
+    return Sanity(store.about(), found)
 
 
 def judge_sanity(

@@ -15,15 +15,18 @@ from typing import Any
 
 from recipe_core.kernel.check import Check, Probe
 from recipe_core.kernel.discovery import checks_in
+from recipe_core.kernel.evidence import Evidence
 from recipe_core.kernel.nouns import Finding
 from recipe_core.kernel.params import Overrides
 from recipe_core.kernel.progress import Progress
 from recipe_core.kernel.readings import Readings
 from recipe_core.runs.job import Job
 from recipe_core.skeleton.bench_process import BenchProcess
+from recipe_core.skeleton.labelling import with_answers
 from recipe_core.skeleton.order import all_judged, ordered, probes_of
 from recipe_core.skeleton.sanity_json import sanity_json
 from recipe_core.store.readings import ReadingStore, store_of
+from recipe_core.store.results import read_evidence
 from recipe_core.store.workspace import Workspace
 
 PACKAGE = "recipe_core.skeleton.checks"
@@ -33,11 +36,13 @@ def entry(job: Job) -> None:
     """Carries out a run of kind "sanity": its result is the sanity JSON of the contract."""
     asked = job.config
     checks = with_ids(asked.get("checks") or ())
-    store = store_of(Workspace(job.workspace), asked["key"])
+    place = Workspace(job.workspace)
+    store = store_of(place, asked["key"])
+    evidence = read_evidence(place)
     overrides: Overrides = asked.get("overrides") or {}
 
     def tell(readings: Readings, done: Sequence[Check]) -> None:
-        found = all_judged(done, readings, overrides)
+        found = all_judged(done, with_answers(readings, evidence, place.path), overrides)
         last = found[-1]
         job.log.event("check", last.summary, id=last.check, verdict=last.verdict)
         job.result(sanity_json(found, readings.about))
@@ -131,9 +136,11 @@ def _within(progress: Progress, probe: str, place: int, probes: int) -> Progress
 
 
 def judged_again(
-    store: ReadingStore, checks: Sequence[Check], overrides: Overrides
+    store: ReadingStore, evidence: Evidence, checks: Sequence[Check], overrides: Overrides
 ) -> tuple[Finding, ...]:
     """Findings from what is stored; loads no torch. Checks whose probes never ran are left out."""
-    readings = store.read({p.name: p.version for p in probes_of(checks)})
+    workspace = store.folder.parent.parent
+    stored = store.read({p.name: p.version for p in probes_of(checks)})
+    readings = with_answers(stored, evidence, workspace)
     made = [c for c in checks if all(p.name in readings for p in c.probes)]
     return all_judged(made, readings, overrides)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +13,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from recipe_core.kernel.evidence import Evidence
-from recipe_core.kernel.readings import Reading
+from recipe_core.kernel.readings import Reading, Readings
+from recipe_core.runs.watching import runs
 from recipe_core.store.answers import CANNOT_TELL, PASSES, Answers, Labelling
 
 FILE = "answers.db"
+PREDICTIONS = "predictions.npz"
 READING = "human_answers"
 """The name of what people answered among the readings of a pipeline."""
 UNTOLD, UNASKED = -1, -2
@@ -139,16 +142,64 @@ def outcome(evidence: Evidence, log: Answers) -> Outcome | None:
     )  # fmt: skip
 
 
-def as_reading(found: Outcome | None) -> Reading:
+@dataclass(frozen=True)
+class Model:
+    """What the net of a run said of its evaluation set.
+
+    rows         (k,) of the sample table
+    labels       (k,) codes of class_names
+    """
+
+    title: str
+    rows: Rows
+    labels: Rows
+    class_names: tuple[str, ...]
+
+    def of(self, found: Outcome) -> Rows:
+        """(n,) what the net said of the labelled samples, as codes of their classes; UNASKED where
+        it did not see them, UNTOLD where it named a class that people were not offered."""
+        code = {name: i for i, name in enumerate(found.class_names)}
+        named = np.array([code.get(n, UNTOLD) for n in self.class_names], np.int64)
+        said = dict(zip(self.rows.tolist(), named[self.labels].tolist(), strict=True))
+        return np.array([said.get(row, UNASKED) for row in found.rows.tolist()], np.int64)
+
+
+def latest_model(workspace: Path) -> Model | None:
+    """The newest finished training run whose predictions can be read; None without one."""
+    for run in runs(workspace):
+        names = run.result.get("class_names")
+        if run.kind != "train" or run.status != "done" or not isinstance(names, list):
+            continue
+        with contextlib.suppress(OSError, ValueError, KeyError):
+            with np.load(run.folder / PREDICTIONS, allow_pickle=False) as found:
+                rows, labels = found["rows"], found["labels"]
+            if len(rows) == len(labels) and (rows >= 0).all() and labels.max() < len(names):
+                return Model(run.title, rows.astype(np.int64), labels.astype(np.int64),
+                             tuple(map(str, names)))  # fmt: skip
+    return None
+
+
+def with_answers(readings: Readings, evidence: Evidence, workspace: Path) -> Readings:
+    """The readings of a pipeline and what people answered, as it is now."""
+    found = outcome(evidence, answers(workspace))
+    model = latest_model(workspace) if found is not None else None
+    reading = as_reading(found, model)
+    return Readings({**readings.by_name, READING: reading}, readings.about)
+
+
+def as_reading(found: Outcome | None, model: Model | None = None) -> Reading:
     """The outcome as the judge reads it; `missing` where nobody has labelled anything."""
     if found is None or not any(found.answered(p).any() for p in PASSES):
         return Reading(missing="nobody has labelled pictures yet; the page Human baseline asks")
+    arrays = {"rows": found.rows, "given": found.given, "first": found.said[1],
+              "second": found.said[2]}  # fmt: skip
     return Reading(
         {
             "class_names": list(found.class_names), "split": found.split,
             "image_size": found.image_size,
             "people": [found.people.get(p, "") for p in PASSES],
             "seconds": [found.seconds[p] for p in PASSES],
+            "model_run": model.title if model else "",
         },
-        {"rows": found.rows, "given": found.given, "first": found.said[1], "second": found.said[2]},
+        arrays | ({"model": model.of(found)} if model else {}),
     )  # fmt: skip

@@ -160,3 +160,20 @@ def test_the_outcome_is_what_was_answered(scanned: Path, tmp_path: Path) -> None
     labels = evidence.texts("label")[found.rows]
     assert [names[c] for c in found.given] == labels.tolist()
     assert found.seconds[1] == 3.0
+
+
+def test_a_nets_predictions_stand_beside_by_name(scanned: Path, tmp_path: Path) -> None:
+    evidence, log = recipe.evidence(scanned), Answers(tmp_path / "answers.db")
+    names, ids = labelling.class_names(evidence), labelling.drawn(evidence, "", 6, seed=0)
+    log.begin("", 0, 0, names, ids, NOW)
+    log.begin_pass(1, 1, "Anna", NOW)
+    log.answer(1, 1, ids[0], names[0], seconds=1.0, key="a", now=NOW)
+    found = labelling.outcome(evidence, log)
+    assert found is not None
+    # the net counts its classes the other way round and knows one that people were not offered
+    model = labelling.Model(
+        "net", found.rows[:3], np.array([0, 1, 2]), (names[1], names[0], "unknown")
+    )
+    assert model.of(found).tolist() == [1, 0, labelling.UNTOLD, *[labelling.UNASKED] * 3]
+    reading = labelling.as_reading(found, model)
+    assert reading["model_run"] == "net" and len(reading["model"]) == 6
