@@ -10,6 +10,7 @@ for run in pipeline.runs("w"):
 from __future__ import annotations
 
 import hashlib
+import shlex
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ from recipe_core.kernel.params import Overrides, Value
 from recipe_core.kernel.progress import Progress, silent
 
 if TYPE_CHECKING:
+    from recipe_core.overfit.ledger import Change, Entry
+    from recipe_core.overfit.planning import Proposal
     from recipe_core.runs.curves import Curve
     from recipe_core.runs.folder import RunFolder
     from recipe_core.runs.watching import Run
@@ -346,3 +349,95 @@ def _store(place: Path, key: str) -> ReadingStore:
     from recipe_core.store.workspace import Workspace
 
     return store_of(Workspace(place), key)
+
+
+# -- overfit: a model that can, one change at a time ---------------------------------------------
+
+
+def propose_overfit(workspace: Path | str | None = None) -> Proposal:
+    """The first configuration for these data on this machine, with its reasons; loads no torch.
+
+    Raises WorkspaceError before the first scan, Misuse where there is nothing to train on.
+    """
+    from recipe_core.overfit.planning import facts, first_config
+    from recipe_core.runs.turns import physical
+
+    return first_config(facts(_place(workspace), physical("auto") or "cpu"))
+
+
+def overfit_command(workspace: Path | str | None, config: RunConfig) -> list[str]:
+    """The command that a person would type for an overfit run."""
+    from recipe_core.overfit.planning import OVERFIT
+
+    words = ["recipe", "overfit", "-w", str(_place(workspace))]
+    for name, (_, value) in OVERFIT.differences(config).items():
+        if name in ("model", "lr", "task", "device"):
+            words += [f"--{name}", str(value)]
+        else:
+            words += ["--set", f"{name}={str(value).lower() if value is True else value}"]
+    return words
+
+
+def start_overfit(workspace: Path | str | None, config: RunConfig, title: str = "") -> str:
+    """Starts an overfit run; its id. Raises Misuse, WorkspaceError before the first scan."""
+    recipe.evidence(workspace)
+    named = Path(config.task).name if config.task else config.model
+    return launch(
+        workspace, "overfit", "recipe_core.overfit.run:run", config.to_json(),
+        title or f"{named}, {config.image_size} px, seed {config.seed}",
+        shlex.join(overfit_command(workspace, config)), config.device,
+    )  # fmt: skip
+
+
+def repeat_overfit(workspace: Path | str | None, run_id: str, n: int = 3) -> tuple[str, ...]:
+    """Starts the same configuration under other seeds until it has `n` runs; the new ids.
+
+    Runs of this configuration that exist or are under way count; those that failed do not.
+    """
+    from recipe_core.overfit.planning import repeats
+    from recipe_core.training.config import RunConfig
+
+    config = RunConfig.from_json(run(workspace, run_id).config)
+    alike = [
+        int(r.config["seed"])
+        for r in runs(workspace)
+        if r.kind == "overfit" and (r.live or r.status == "done")
+        and not set(RunConfig.from_json(r.config).differences(config))
+        - {"seed", "repeat", "note", "base"}
+    ]  # fmt: skip
+    wanted = max(0, n - len(set(alike)))
+    return tuple(
+        start_overfit(workspace, c.but(base=config.base or run_id))
+        for c in repeats(config, wanted, alike)
+    )
+
+
+def judge_overfit(
+    workspace: Path | str | None, run_id: str, overrides: Mapping[str, Value] | None = None
+) -> Finding:
+    """Whether the run's model fits its training set, from what the run read of itself."""
+    from recipe_core.kernel.check import judged
+    from recipe_core.overfit.checks.training_fit import CHECK, READING, VERSION
+    from recipe_core.store.readings import ReadingStore
+
+    place = _place(workspace)
+    layers = recipe.thresholds(place, {CHECK.id: dict(overrides or {})}, "overfit")
+    read = ReadingStore(_folder(place, run_id).path).read({READING: VERSION})
+    return judged(CHECK, read, layers.get(CHECK.id, {}))
+
+
+def ledger(workspace: Path | str | None = None) -> tuple[Entry, ...]:
+    """Every finished training run as the ledger sees it, oldest first."""
+    from recipe_core.overfit.ledger import entry
+
+    finished = [r for r in runs(workspace) if r.kind in ("overfit", "train") and r.status == "done"]
+    return tuple(entry(r) for r in reversed(finished))
+
+
+def changes(
+    workspace: Path | str | None = None, metric: str = "accuracy", *, larger_is_better: bool = True
+) -> list[Change]:
+    """What each setting changed against the one it came from, and whether that is proven."""
+    from recipe_core.overfit import ledger as book
+
+    return book.changes(ledger(workspace), metric, larger_is_better=larger_is_better)

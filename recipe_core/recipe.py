@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from recipe_core.store.views import Views
 
 T = TypeVar("T")
-STAGES = ("data", "skeleton")
+STAGES = ("data", "skeleton", "overfit")
 """The recipe's stages that stand so far, in its order."""
 REPORT_KINDS = ("html", "json", "md")
 
@@ -89,6 +89,7 @@ def chosen(ids: Sequence[str] | None, stage: str = "data") -> tuple[Check, ...]:
 _ASK = {
     "data": "Run: recipe scan SOURCE, or recipe check",
     "skeleton": "It judges a training pipeline. Run: recipe sanity",
+    "overfit": "It judges a training run. Run: recipe overfit",
 }
 """stage -> how its checks are run."""
 

@@ -12,9 +12,12 @@ import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 import numpy as np
+
+from recipe_core.runs.watching import Run
 
 Credit = Literal["better", "worse", "within noise", "repeat it", "several changes", "no change"]
 
@@ -85,6 +88,24 @@ class Change:
     high: float
     credit: Credit
     sentence: str
+
+
+def entry(run: Run) -> Entry:
+    """A finished run of the workspace as an entry; its final and best numbers are its metrics."""
+    result = run.result
+    best = result.get("best")
+    best = best if isinstance(best, Mapping) else {}
+    metrics = {**_numbers(result), **{f"best_{k}": v for k, v in _numbers(best).items()}}
+    created = datetime.fromtimestamp(run.created, UTC).isoformat()
+    return Entry(run.id, run.config, str(result.get("data", "")), metrics, created)
+
+
+def _numbers(values: Mapping[str, Any]) -> dict[str, float]:
+    return {
+        str(k): float(v)
+        for k, v in values.items()
+        if isinstance(v, int | float) and not isinstance(v, bool)
+    }
 
 
 def fields_that_differ(first: Entry, second: Entry) -> dict[str, tuple[Any, Any]]:

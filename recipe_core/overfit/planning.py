@@ -8,13 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
+import numpy as np
+
+from recipe_core.store.results import read_evidence
+from recipe_core.store.workspace import Workspace
 from recipe_core.training.config import RunConfig
+from recipe_core.training.images import open_images
 
 LEAST_STEPS = 1500
 """Optimisation steps within which a net that can overfit a small set has done so."""
 LEAST_EPOCHS, MOST_EPOCHS = 20, 200
 GPU_SIDE, CPU_SIDE = 224, 64
+OVERFIT = RunConfig(model="resnet50", per_sample=True)
+"""What `recipe overfit` runs where nothing is asked for."""
 NEUTRAL: dict[str, object] = {
     "weight_decay": 0.0, "dropout": 0.0, "augmentation": "none", "mixup": 0.0,
     "label_smoothing": 0.0, "patience": 0,
@@ -42,6 +50,15 @@ class Proposal:
 
     config: RunConfig
     reasons: tuple[str, ...]
+
+
+def facts(workspace: Path, device: str) -> Facts:
+    """The facts of a workspace's data set. Raises WorkspaceError, Misuse."""
+    images = open_images(workspace, RunConfig(), pixels=False)
+    evidence = read_evidence(Workspace(workspace))
+    sides = np.minimum(evidence.numbers("width"), evidence.numbers("height"))[images.rows]
+    kind = device.partition(":")[0]
+    return Facts(len(images.train), images.num_classes, int(np.nanmedian(sides)), kind)
 
 
 def first_config(facts: Facts) -> Proposal:
