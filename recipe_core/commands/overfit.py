@@ -1,0 +1,137 @@
+"""What does `recipe overfit` do? Trains a model that should learn its training set by heart."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from recipe_core.kernel.errors import RecipeError
+
+if TYPE_CHECKING:
+    from recipe_core.runs.watching import Run
+    from recipe_core.training.config import RunConfig
+
+ENDED_BADLY = 3
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """The words of the command."""
+    parser.add_argument("--model", default=None, help="network to copy (default: resnet50)")
+    parser.add_argument("--lr", type=float, default=None, help="learning rate (default: 3e-4)")
+    parser.add_argument(
+        "--task", default="", metavar="FILE.py", help="your own pipeline (default: the built-in)"
+    )
+    parser.add_argument("--device", default="", help="auto (default), cpu, cuda, cuda:N or mps")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="FIELD=VALUE",
+        help="any other setting of the run, e.g. image_size=128, epochs=40",
+    )  # fmt: skip
+    parser.add_argument(
+        "--repeat", type=int, default=1, metavar="N", help="run N seeds of it, one after the other"
+    )
+    parser.add_argument("--detach", action="store_true", help="only start it and print its id")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON on stdout")
+
+
+def run(asked: argparse.Namespace) -> int:
+    """Starts the run (or runs), follows it, prints its verdict. Raises Misuse and the like."""
+    from recipe_core import pipeline, recipe
+
+    place = asked.workspace or recipe.default_workspace()
+    config = configured(asked)
+    ids, found = [], []
+    for k in range(max(1, asked.repeat)):
+        run_id = pipeline.start_overfit(place, config.but(seed=config.seed + k))
+        ids.append(run_id)
+        if asked.detach:
+            continue
+        found.append(_followed(place, run_id, asked.json))
+    if asked.detach:
+        print("\n".join(ids))
+        return 0
+    if asked.json:
+        _print_json(found)
+    return 0 if all(r.status == "done" for r in found) else ENDED_BADLY
+
+
+def configured(asked: argparse.Namespace) -> RunConfig:
+    """The configuration that the words describe. Raises Misuse, UnknownName, BadSetting."""
+    from recipe_core.overfit.planning import OVERFIT
+
+    changes: dict[str, Any] = {
+        k: v for k in ("model", "lr", "device") if (v := getattr(asked, k)) not in (None, "")
+    }
+    if asked.task:
+        changes["task"] = str(Path(asked.task).resolve())
+    return OVERFIT.but_words(asked.set).but(**changes)
+
+
+def _followed(place: Path, run_id: str, quiet: bool) -> Run:
+    """The run when it has ended; its verdict is printed where not `quiet`."""
+    from recipe_core import pipeline
+
+    ended = pipeline.follow(place, run_id, _line())
+    _clear()
+    if ended.status != "done":
+        raise RecipeError(f"{run_id} ended as {ended.status}: {_why(ended)}")
+    if not quiet:
+        _tell(place, ended)
+    return ended
+
+
+def _why(ended: Run) -> str:
+    """An error of ours in its own words; anything else with its traceback."""
+    last = ended.traceback.strip().rpartition("\n")[2]
+    ours = last.startswith("recipe_core.")
+    return ended.message if ours or not ended.traceback else f"\n{ended.traceback}"
+
+
+def _tell(place: Path, ended: Run) -> None:
+    from recipe_core import pipeline
+    from recipe_core.reporting.terminal import PLAIN, finding_block
+
+    width = min(shutil.get_terminal_size((100, 24)).columns, 120)
+    print(finding_block(pipeline.judge_overfit(place, ended.id), width, PLAIN), flush=True)
+    result = ended.result
+    print(
+        f"{'':24}{ended.id}: training loss {result['train_loss']:.3g}, evaluation loss "
+        f"{result['loss']:.3g}, accuracy {result['accuracy']:.1%} of "
+        f"{result['eval_samples']:,} samples\n"
+    )
+
+
+def _line() -> Callable[[Run], None]:
+    """Draws how far a run is as one line of a terminal; elsewhere nothing."""
+
+    def listen(state: Run) -> None:
+        doing = state.progress
+        if not sys.stderr.isatty():
+            return
+        share = doing.done / doing.total if doing.total else 0
+        left = f"  {doing.eta_s:.0f} s left" if doing.eta_s is not None else ""
+        bar = "█" * int(24 * share) + "░" * (24 - int(24 * share))
+        said = f"{state.status}: {doing.activity} {bar} {doing.done:,}/{doing.total:,}{left}"
+        sys.stderr.write(f"\r\x1b[K{said}")
+        sys.stderr.flush()
+
+    return listen
+
+
+def _clear() -> None:
+    if sys.stderr.isatty():
+        sys.stderr.write("\r\x1b[K")
+
+
+def _print_json(found: list[Run]) -> None:
+    from recipe_core.reporting.json_ import json_text
+
+    rows = [
+        {"id": r.id, "status": r.status, "command": r.command, "config": dict(r.config),
+         "result": dict(r.result)}
+        for r in found
+    ]  # fmt: skip
+    sys.stdout.write(json_text({"schema": 1, "runs": rows}))

@@ -1,0 +1,66 @@
+"""Does `recipe overfit` do what a person types, and is the same seen in the ledger?"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+
+import pytest
+
+from recipe_core import pipeline, recipe
+from recipe_core.cli import main
+
+DIGITS = Path(__file__).resolve().parents[2] / "sample_data" / "digits"
+SMALL = [
+    "--model", "small_cnn", "--lr", "0.003", "--device", "cpu", "--set", "width=0.5",
+    "--set", "image_size=16", "--set", "limit=40", "--set", "batch_size=20",
+    "--set", "eval_split=test",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("command") / "w"
+    recipe.scan(DIGITS, place, check_ids=["corruption"], engine="here")
+    return place
+
+
+def test_two_seeds_of_a_run_are_one_setting_and_their_command_is_what_was_typed(
+    workspace: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    words = ["overfit", "-w", str(workspace), *SMALL, "--set", "epochs=3"]
+    assert main([*words, "--repeat", "2", "--json"]) == 0
+    said = json.loads(capfd.readouterr().out)
+    assert [r["status"] for r in said["runs"]] == ["done", "done"]
+    assert all(r["result"]["verdict"] in ("warn", "fail") for r in said["runs"])  # 3 epochs only
+
+    assert main([*words, "--set", "dropout=0.5"]) == 0
+    told = capfd.readouterr().out
+    assert "training_fit" in told and "Switch off dropout 0.5" in told
+
+    first, second, third = pipeline.ledger(workspace)
+    assert first.setting == second.setting != third.setting
+    (change,) = pipeline.changes(workspace, "train_accuracy")
+    assert (set(change.fields), change.credit) == ({"dropout"}, "repeat it")
+
+    typed = shlex.split(said["runs"][0]["command"])
+    assert typed[:2] == ["recipe", "overfit"]
+    assert {"epochs=3", "width=0.5", "small_cnn", "0.003"} <= set(typed)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--model", "resnet-18"], "resnet18"),
+        (["--set", "learning_rate=1"], "lr"),
+        (["--set", "epochs=none"], "epochs"),
+        (["--device", "cuda:7"], "cuda"),
+    ],
+)
+def test_what_cannot_be_run_says_what_to_type(
+    workspace: Path, words: list[str], said: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["overfit", "-w", str(workspace), *words]) == 2
+    told = capfd.readouterr().err
+    assert said in told and "Traceback" not in told
