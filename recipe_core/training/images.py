@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 TRUSTED = ("", "damaged")
 """Error classes of pictures that load; the others have no pixels."""
 HELD_OUT = 0.2
+SPLIT_SEED = 0
+"""What is held out or left out never depends on a run's seed: another seed is not other data."""
 SAME_PICTURE = 0.85
 """Likeness from which two pictures stay on one side of a split: where near_duplicates begins."""
 
@@ -218,7 +220,7 @@ def _split(
             (train_name or f"all but {eval_name}", eval_name), [],
         )  # fmt: skip
     pool = np.flatnonzero(usable & inside)
-    held = _held_out(pool, labels, _pictures(evidence), config.seed)
+    held = _held_out(pool, labels, _pictures(evidence), SPLIT_SEED)
     name = train_name or "all samples"
     note = (
         f"There is no split to evaluate on: {len(held):,} of the {len(pool):,} samples of {name} "
@@ -266,10 +268,10 @@ def _held_out(pool: Indices, labels: Indices, pictures: Indices, seed: int) -> I
 
 
 def _limited(train: Indices, labels: Indices, config: RunConfig) -> Indices:
-    """The first `config.limit` of the samples, an equal share of each class, drawn by the seed."""
+    """`config.limit` of the samples, an equal share of each class; the same under every seed."""
     if not config.limit or config.limit >= len(train):
         return train
-    return np.sort(train[stratified(labels[train], config.limit, config.seed)])
+    return np.sort(train[stratified(labels[train], config.limit, SPLIT_SEED)])
 
 
 def stratified(labels: Indices, n: int, seed: int) -> Indices:
