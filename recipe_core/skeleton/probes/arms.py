@@ -23,9 +23,9 @@ from recipe_core.skeleton.probes.common import (
 )
 
 SEEDS = 3
-STEPS = 150
+STEPS = 100
 FEWEST = 20
-SECONDS = 12.0
+SECONDS = 8.0
 """Of one training; nine of them are made, and those of a wider net are longer."""
 HELD_OUT = 512
 TRAINED_ON = 256
@@ -39,7 +39,8 @@ def arms(bench: Any, progress: Progress) -> Reading:
              among the held-out samples), prior_loss (least loss of a constant output on them)
     arrays   per seed: real_loss, zero_loss (held out), real_train, zero_train (the loss on training
              samples), real_hits, zero_hits (SEEDS, n_eval) bool, real_train_hits,
-             real_curve, zero_curve (SEEDS, steps); real_losses, zero_losses (SEEDS, n_eval) of each
+             real_spread (of an output over the held-out samples), real_curve, zero_curve (SEEDS,
+             steps); real_losses, zero_losses (SEEDS, n_eval) of each
              sample where the loss function takes one alone
     """
     plan = _plan(bench)
@@ -118,6 +119,7 @@ class _Judged:
             found[f"{name}loss"] = _mean(self.bench, z, y)
             found[f"{name}hits"] = predicted(self.bench, z) == y.cpu().numpy()
             if not name:
+                found["spread"] = float(z.double().std(0).mean()) if len(z) > 1 else 0.0
                 each = sample_losses(self.bench.loss_fn, z, y)
                 if each is not None:
                     found["losses"] = each

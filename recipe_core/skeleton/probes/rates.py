@@ -24,9 +24,11 @@ FACTORS = (1.0, 0.1, 10.0, 0.01, 100.0, 1000.0)
 BATCHES = 4
 STEPS = 32
 FEWEST = 12
-SECONDS = 36.0
+SECONDS = 24.0
 SAMPLES = 64
-MOST_SCHEDULED = 20_000
+MOST_SCHEDULED = 100_000
+RAMP = 5
+"""Steps in which every tried rate rises to its value, as a warm-up would let it."""
 
 
 def rates(bench: Any, progress: Progress) -> Reading:
@@ -68,11 +70,12 @@ def _trained(
     torch.manual_seed(bench.seed)
     model = copy.deepcopy(start)
     optimizer = bench.optimizer(model)
-    for group in optimizer.param_groups:
-        group["lr"] = group["lr"] * factor
+    full = [group["lr"] * factor for group in optimizer.param_groups]
     model.train()
     losses = []
     for i in range(steps):
+        for group, rate in zip(optimizer.param_groups, full, strict=True):
+            group["lr"] = rate * min(1.0, (i + 1) / RAMP)
         losses.append(bench.step(model, batches[i % len(batches)], optimizer))
         if i % 4 == 0:
             clock.tick(i, steps)
@@ -99,7 +102,7 @@ def schedule(bench: Any, progress: Progress) -> Reading:
     numbers  interval, steps_per_epoch, epochs, kind (name of the scheduler, '' without one),
              initial (rate without a scheduler), error (what the scheduler raised while stepped as
              configured), depends (whether it asks for a metric)
-    arrays   rates: relative to the optimizer's own, at evenly spaced steps of the training;
+    arrays   rates: relative to the optimizer's own, one per interval of the whole training;
              other: the same if it were stepped at the other interval
     """
     epochs, per_epoch = bench.config.epochs, bench.steps_per_epoch
@@ -119,9 +122,9 @@ def schedule(bench: Any, progress: Progress) -> Reading:
     if isinstance(scheduler, torch.optim.lr_scheduler.ReduceLROnPlateau):
         return Reading(numbers | {"depends": True})
     rates, error = _stepped(bench, interval, epochs, per_epoch, progress)
-    others, _ = _stepped(bench, other, epochs, per_epoch, progress)
+    others, other_error = _stepped(bench, other, epochs, per_epoch, progress)
     return Reading(
-        numbers | {"error": error},
+        numbers | {"error": error, "other_error": other_error},
         {"rates": rates / (initial or 1.0), "other": others / (initial or 1.0)},
     )
 
@@ -129,19 +132,18 @@ def schedule(bench: Any, progress: Progress) -> Reading:
 def _stepped(
     bench: Any, interval: str, epochs: int, per_epoch: int, progress: Progress
 ) -> tuple[Any, str]:
-    """The rate at the start of each step (at most MOST_SCHEDULED evenly spaced ones)."""
-    model = bench.model()
-    optimizer = bench.optimizer(model)
+    """The rate in each interval of the training (at most MOST_SCHEDULED), and what was raised."""
+    optimizer = bench.optimizer(bench.model())
     found = []
+    total = min(epochs * (per_epoch if interval == "step" else 1), MOST_SCHEDULED)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         scheduler = bench.scheduler(optimizer, per_epoch, epochs)
-        total = epochs * per_epoch
-        for step in range(min(total, MOST_SCHEDULED)):
+        for k in range(total):
             found.append(max(float(g["lr"]) for g in optimizer.param_groups))
-            if step % 500 == 0:
-                progress("schedule", step, total)
-            if interval == "step" or (step + 1) % per_epoch == 0:
+            if k % 500 == 0:
+                progress("schedule", k, total)
+            if k + 1 < total:  # what follows the last one decides nothing
                 try:
                     scheduler.step()
                 except Exception as e:
