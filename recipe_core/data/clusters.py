@@ -67,4 +67,4 @@ def nearest_centre(pictures: Floats, centres: Floats) -> npt.NDArray[np.int64]:
     """(m,) int64 which centre each picture is nearest to, the first of equals."""
     # |x - c|² less |x|², which is the same for every centre
     apart = (centres**2).sum(1) - 2 * pictures @ centres.T
-    return np.argmin(apart, axis=1)
+    return np.asarray(np.argmin(apart, axis=1), np.int64)
