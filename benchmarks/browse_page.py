@@ -119,9 +119,7 @@ def main() -> None:
 @contextmanager
 def served(place: Path, log: Path) -> Iterator[tuple[str, psutil.Process]]:
     """The app on this workspace, until the block ends: its address and its process."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port = s.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "recipe_core.cli", "app", "-w", str(place)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "BROWSER": "true"}
     with log.open("wb") as out:
@@ -135,10 +133,19 @@ def served(place: Path, log: Path) -> Iterator[tuple[str, psutil.Process]]:
         process.wait()
 
 
-def _wait_for(address: str, process: subprocess.Popen[bytes]) -> None:
+def free_port() -> int:
+    """A port of this machine that nothing listens on now."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return int(s.getsockname()[1])
+
+
+def _wait_for(
+    address: str, process: subprocess.Popen[bytes], path: str = "/_stcore/health"
+) -> None:
     for _ in range(600):
         try:
-            urllib.request.urlopen(address + "/_stcore/health", timeout=5).read()
+            urllib.request.urlopen(address + path, timeout=5).read()
             return
         except OSError:
             if process.poll() is not None:
