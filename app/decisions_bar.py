@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 
 import pyarrow as pa
@@ -67,6 +68,7 @@ def _tagging(rows: Rows, key: str) -> None:
 
 
 def _relabelling(rows: Rows, key: str) -> None:
+    _as_suggested(rows, key)
     names = [*opened.evidence().dataset.class_names, OWN_LABEL]
     label = st.selectbox(
         "Its class", names, index=None, accept_new_options=True, key=f"relabel-name-{key}",
@@ -75,6 +77,22 @@ def _relabelling(rows: Rows, key: str) -> None:
     value = None if label == OWN_LABEL else (label or "").strip()[:MOST_LENGTH]
     st.button("Relabel", key=f"relabel-{key}", disabled=value == "", on_click=decide,
               args=("relabel", rows, value), type="primary")  # fmt: skip
+
+
+def _as_suggested(rows: Rows, key: str) -> None:
+    """Offer each sample's own suggestion, where label noise was estimated and has another one."""
+    if not opened.evidence().has(recipe.SUGGESTED):
+        return
+    chosen, labels = recipe.suggested(opened.evidence(), rows)
+    counts = Counter(labels).most_common(3)
+    text = ", ".join(f"{escaped(shortened(label, 40))} for {n:,}" for label, n in counts)
+    more = f" and {len(set(labels)) - 3} more labels" if len(set(labels)) > 3 else ""
+    told = f"Suggested: {text}{more}" if labels else "No other label is suggested for these."
+    words.html(f'<span class="r-faint">{told}</span>')
+    st.button(
+        f"Relabel {counted(len(chosen), 'sample')} as suggested", key=f"suggested-{key}",
+        disabled=not labels, on_click=relabel_as_suggested, args=(rows,),
+    )  # fmt: skip
 
 
 def _noting(rows: Rows, key: str) -> None:
@@ -93,6 +111,11 @@ def decide(kind: Kind, rows: Rows, value: str | None) -> None:
     if kind == "tag" and value:
         _remember(value)
     _told(lambda: recipe.decide(opened.workspace(), kind, rows, value), DONE[kind])
+
+
+def relabel_as_suggested(rows: Rows) -> None:
+    """Give each of these rows its suggested label, as one act, and say so."""
+    _told(lambda: recipe.relabel_as_suggested(opened.workspace(), rows), DONE["relabel"])
 
 
 def undo() -> None:

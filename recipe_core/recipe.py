@@ -58,6 +58,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 STAGES = ("data", "skeleton", "overfit")
 """The recipe's stages that stand so far, in its order."""
+SUGGESTED = "suggested_label"
+"""The column that a label-noise estimate adds."""
 REPORT_KINDS = ("html", "json", "md")
 
 
@@ -630,6 +632,43 @@ def decide(
     ids, name, now = _ids(evidence(place.path), rows), who or _user(), _moment()
     batch = decisions(place.path).record(kind, ids, value, name, now)
     return Batch(batch, kind, value, len(ids), name, now.isoformat(timespec="milliseconds"))
+
+
+def relabel_as_suggested(
+    workspace: Path | str | None,
+    rows: Sequence[int] | npt.NDArray[np.integer[Any]],
+    who: str | None = None,
+) -> Batch | None:
+    """Gives each of these rows the label that the column `suggested_label` has for it, as one act.
+
+    Rows without a suggestion, or that have that label already, are left as they are; None where
+    all are. Raises Misuse, WorkspaceError.
+    """
+    from recipe_core.store.decisions import Batch
+
+    place = _open(workspace)
+    found = evidence(place.path)
+    chosen, labels = suggested(found, rows)
+    if not len(chosen):
+        return None
+    name, now = who or _user(), _moment()
+    batch = decisions(place.path).record_each("relabel", _ids(found, chosen), labels, name, now)
+    one = labels[0] if len(set(labels)) == 1 else None
+    moment = now.isoformat(timespec="milliseconds")
+    return Batch(batch, "relabel", one, len(labels), name, moment)
+
+
+def suggested(
+    found: Evidence, rows: Sequence[int] | npt.NDArray[np.integer[Any]]
+) -> tuple[npt.NDArray[np.int64], list[str]]:
+    """Those of the rows whose suggested label is another than their own, ascending, and it."""
+    wanted = np.unique(np.asarray(rows, np.int64))
+    if not len(wanted) or not found.has(SUGGESTED):
+        return np.empty(0, np.int64), []
+    both = found.samples.select(["label", SUGGESTED]).take(pa.array(wanted))
+    own, new = (pc.cast(both[c], pa.string()).to_pylist() for c in ("label", SUGGESTED))
+    other = [i for i, (a, b) in enumerate(zip(own, new, strict=True)) if b and a != b]
+    return wanted[other], [new[i] for i in other]
 
 
 def _ids(found: Evidence, rows: Sequence[int] | npt.NDArray[np.integer[Any]]) -> list[str]:

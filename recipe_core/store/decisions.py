@@ -101,7 +101,7 @@ ORDER BY id DESC LIMIT 1
 
 @dataclass(frozen=True)
 class Batch:
-    """One act: the same decision about n samples."""
+    """One act: the same decision about n samples. `value` is None too where they have several."""
 
     batch: int
     kind: str
@@ -131,13 +131,26 @@ class Decisions:
         now     with a time zone
         Raises UnknownName, Misuse (nothing written), WorkspaceError.
         """
-        _check(kind, sample_ids, value)
+        return self.record_each(kind, sample_ids, [value] * len(sample_ids), who, now)
+
+    def record_each(
+        self, kind: Kind, sample_ids: Sequence[str], values: Sequence[str | None], who: str,
+        now: datetime,
+    ) -> int:  # fmt: skip
+        """`record` of one act that has a value of its own for each sample."""
+        for value in dict.fromkeys(values) or [None]:
+            _check(kind, sample_ids, value)
+        if len(values) != len(sample_ids):
+            raise Misuse(f"{len(sample_ids)} samples cannot have {len(values)} values.")
+        stamp = _stamp(now)
         with self._file.writing() as db:
             batch = _next_batch(db)
-            row = (_stamp(now), who, kind, value, batch)
             db.executemany(
                 _INSERT,
-                ((*row, sample_id) for sample_id in sample_ids),
+                (
+                    (stamp, who, kind, value, batch, sample_id)
+                    for sample_id, value in zip(sample_ids, values, strict=True)
+                ),
             )
         return batch
 
@@ -212,9 +225,10 @@ def _next_batch(db: sqlite3.Connection) -> int:
 
 
 def _batch(db: sqlite3.Connection, batch: int) -> Batch:
-    query = "SELECT kind, value, COUNT(*), who, time FROM events WHERE batch = ?"
-    kind, value, n, who, time = db.execute(query, (batch,)).fetchone()
-    return Batch(batch, kind, value, n, who, time)
+    query = """SELECT kind, MIN(value), COUNT(*), who, time, COUNT(DISTINCT value)
+        FROM events WHERE batch = ?"""
+    kind, value, n, who, time, different = db.execute(query, (batch,)).fetchone()
+    return Batch(batch, kind, value if different == 1 else None, n, who, time)
 
 
 def _apply(state: dict[str, Any], kind: str, value: str | None) -> None:

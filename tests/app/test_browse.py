@@ -5,8 +5,10 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -365,6 +367,80 @@ def test_history_shows_what_was_undone_and_escapes_notes(own: Path) -> None:
     markup = sample.history(recipe.history(own, 4).to_pylist())
     assert markup.index("Left out") < markup.index("Noted"), "newest first"
     assert "<s>Left out</s>" in markup and "<img" not in markup and "<b>ada" not in markup
+
+
+def suggest(own: Path) -> None:
+    labels = [*["dog"] * 6, None, *["<b>new</b>"] * (N_SAMPLES - 7)]
+    rows = pa.array(range(N_SAMPLES))
+    recipe.add_columns(own, "noise", pa.table({"row": rows, "suggested_label": labels}))
+
+
+def test_suggested_labels_are_offered_and_taken_as_one_act(own: Path) -> None:
+    before = drawn("browse")
+    assert "suggested-grid" not in [b.key for b in before.button], "nothing was estimated"
+    suggest(own)
+    labels = opened.evidence().texts("label")
+    wanted = [i for i in range(N_SAMPLES) if i != 6 and not (i < 6 and labels[i] == "dog")]
+    batch = recipe.relabel_as_suggested(own, range(N_SAMPLES))
+    assert batch is not None and batch.n == len(wanted) and batch.value is None
+    relabelled = Filter().with_values("decision", ("relabelled",))
+    assert recipe.browser(own).rows(relabelled).tolist() == wanted
+    recipe.undo(own)
+    assert len(recipe.browser(own).rows(relabelled)) == 0
+    assert recipe.relabel_as_suggested(own, [6]) is None
+    test = drawn("browse")
+    assert not test.exception and test.button(key="suggested-grid").disabled
+
+
+def test_a_suggested_label_beside_one_sample(own: Path) -> None:
+    suggest(own)
+    script = "from app.sample import sample_dialog\nsample_dialog(20, '')\n"
+    test = AppTest.from_string(script, default_timeout=60).run()
+    assert "Suggested: &lt;b&gt;new&lt;/b&gt; for 1" in said(test)
+    test.button(key="suggested-sample").click().run()
+    assert recipe.decided(own).to_pylist()[0]["label"] == "<b>new</b>"
+    assert not test.exception
+
+
+def test_any_added_column_is_filtered_sorted_and_plotted(own: Path) -> None:
+    n, rng = N_SAMPLES, np.random.default_rng(3)
+    loss, kinds = rng.uniform(0, 9, n).astype(np.float32), rng.choice(["hard", "easy"], n)
+    learned, forgotten = rng.integers(0, 4000, n), rng.integers(0, 2, n).astype(bool)
+    recipe.add_columns(own, "dynamics", pa.table({
+        "row": pa.array(range(n)), "training_loss": loss, "kind": kinds, "up": kinds,
+        "first_learned": pa.array(learned, mask=np.arange(n) == 3), "forgotten": forgotten,
+    }))  # fmt: skip
+    low = float(np.sort(loss)[n // 2])
+    test = drawn("browse", training_loss=f"{low}..", sort="training_loss", forgotten="yes")
+    assert not test.exception and "does not have" not in said(test)
+    wanted = [i for i in np.argsort(loss, kind="stable") if loss[i] >= low and forgotten[i]]
+    assert shown_rows(test) == wanted
+    by_kind = drawn("browse", kind="hard", **{"c.up": "hard"})
+    assert shown_rows(by_kind) == np.flatnonzero(kinds == "hard").tolist()
+    place = recipe.browser(own)
+    offered = [c for c, _ in panel_data(place)["more"]]
+    assert {"training_loss", "first_learned"} <= set(offered)
+    assert {"kind", "forgotten"} <= {f["column"] for f in panel_data(place)["facets"]}
+    drawn_plot = drawn("browse", beside="plots", across="training_loss", **{"up": "first_learned"},
+                       paint="kind")  # fmt: skip
+    assert not drawn_plot.exception
+    assert drawn_plot.selectbox(key="up").value == "first_learned"
+    assert len(place.scatter(Filter(), "training_loss", "first_learned", "kind").rows) == n - 1
+    for across in ("kind", "first_learned", "forgotten"):
+        assert not drawn("browse", beside="plots", across=across).exception
+    assert {"training_loss", "kind"} <= {d.column for d in place.compare(
+        Filter().with_values("kind", ("hard",)))}  # fmt: skip
+    assert recipe.rows(own, "training_loss > 5 and not forgotten").tolist() == (
+        np.flatnonzero((loss > 5) & ~forgotten).tolist()
+    )
+
+
+def panel_data(place: Any) -> dict[str, Any]:
+    from app import panel
+
+    shown = list(panel.FIRST_RANGES)
+    return {"facets": panel.facets(place, Filter()),
+            "more": [[c, c] for c in sorted(place.numeric) if c not in shown]}  # fmt: skip
 
 
 # -- one sample ---------------------------------------------------------------------------------

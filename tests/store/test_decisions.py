@@ -63,6 +63,20 @@ def test_a_label_and_a_note_can_be_taken_back(log: Decisions) -> None:
     assert state(log) == {}
 
 
+def test_one_act_may_have_a_value_for_each_sample(log: Decisions) -> None:
+    log.record_each("relabel", ["a", "b", "c"], ["cat", "dog", "cat"], "eva", NOW)
+    assert {k: v["label"] for k, v in state(log).items()} == {"a": "cat", "b": "dog", "c": "cat"}
+    back = log.undo("eva", NOW)
+    assert back is not None and (back.kind, back.n, back.value) == ("relabel", 3, None)
+    assert state(log) == {}
+    again = log.redo("eva", NOW)
+    assert again is not None and again.n == 3 and len(state(log)) == 3
+    for values in (["cat", "", "dog"], ["cat"]):
+        with pytest.raises(Misuse):
+            log.record_each("relabel", ["a", "b", "c"], values, "eva", NOW)
+    assert state(log)["b"]["label"] == "dog"
+
+
 def test_undo_takes_back_the_last_batch_whole_and_redo_brings_it_back(log: Decisions) -> None:
     log.record("exclude", ["a"], "first", "eva", NOW)
     log.record("exclude", ["b", "c"], "second", "bob", NOW)
