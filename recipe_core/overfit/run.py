@@ -22,6 +22,7 @@ from recipe_core.kernel.evidence import Evidence
 from recipe_core.kernel.readings import Reading, Readings
 from recipe_core.overfit.checks.training_fit import CHECK, READING, VERSION
 from recipe_core.overfit.dynamics import Dynamics, dynamics
+from recipe_core.overfit.looking import look
 from recipe_core.overfit.planning import regularizers
 from recipe_core.runs.job import Job
 from recipe_core.store import columns
@@ -32,10 +33,13 @@ from recipe_core.training import checkpoints
 from recipe_core.training.bench import Bench
 from recipe_core.training.evaluate import Predictions, predictions
 from recipe_core.training.floors import training_floor
+from recipe_core.training.images import stratified
 from recipe_core.training.loop import Diverged
 from recipe_core.training.run import prepared, trained
 
 ENTRY = "recipe_core.overfit.run:run"
+HARDEST = 6
+"""Samples of each kind whose saliency is drawn without being asked for."""
 SOURCE = "training"
 """Whose columns they are in the sample table."""
 
@@ -53,7 +57,18 @@ def run(job: Job) -> None:
         raise
     job.progress("looking back at every training sample", 0, 0)
     _tell_the_samples(job, bench)
-    job.result(_judge(job, bench, "done", found))
+    result = _judge(job, bench, "done", found)
+    look(job.folder, bench, _worth_a_look(bench, job.folder))
+    job.result(result)
+
+
+def _worth_a_look(bench: Bench, folder: Path) -> npt.NDArray[np.int64]:
+    """The samples with the largest training loss, and as many drawn from the evaluation set."""
+    found = sample_dynamics(folder)
+    hardest = found[0][np.argsort(-found[1].loss)[:HARDEST]] if found else np.empty(0)
+    others = bench.images.rows[bench.images.eval]
+    drawn = stratified(bench.labels("eval"), HARDEST, 0)
+    return np.concatenate([np.asarray(hardest, np.int64), others[drawn]])
 
 
 def data_fingerprint(bench: Bench) -> str:

@@ -172,6 +172,19 @@ class Bench:
         rows = self.images.rows[self.positions(split)[picked]]
         return moved(x, self.device, self.place.channels_last), y.to(self.device), rows
 
+    def at(self, positions: npt.NDArray[np.int64]) -> tuple[torch.Tensor, torch.Tensor]:
+        """(k, C, H, W) float32 and (k,) int64 on the device: these images as evaluation has them."""
+        places = {int(p): i for i, p in enumerate(self.images.train)}
+        held = {int(p): i for i, p in enumerate(self.images.eval)}
+        found = [
+            (self.eval_set[held[p]][0], self.labels("eval")[held[p]])
+            if p in held
+            else (self.plain_train_set[places[p]][0], self.labels("train")[places[p]])
+            for p in positions.tolist()
+        ]
+        x, y = torch.stack([f[0] for f in found]), torch.tensor([int(f[1]) for f in found])
+        return moved(x, self.device, self.place.channels_last), y.to(self.device)
+
     # -- models ---------------------------------------------------------------------------------
 
     def model(self, seed: int | None = None, width: float | None = None) -> nn.Module:

@@ -4,11 +4,64 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import nn
+
+from recipe_core.training.bench import Bench
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a model looks at on k samples.
+
+    inputs         (k, h, w, 3) uint8, the tensors before the net, each stretched to its own range
+    probabilities  (k, C) float32
+    saliency       (k, h, w) float32 for the sample's own label
+    filters        (m, h, w, 3) uint8, m = 0 where the net starts with no convolution on pixels
+    maps           layer -> (k2, h, w) float32 of the first sample, early layers first
+    """
+
+    inputs: npt.NDArray[np.uint8]
+    probabilities: npt.NDArray[np.float32]
+    saliency: npt.NDArray[np.float32]
+    filters: npt.NDArray[np.uint8]
+    maps: dict[str, npt.NDArray[np.float32]]
+
+
+def seen(
+    bench: Bench, model: nn.Module, positions: npt.NDArray[np.int64], most_layers: int
+) -> Seen:
+    """What the model looks at on these images (positions in `bench.images`)."""
+    x, y = bench.at(positions)
+    filters = first_filters(model)
+    return Seen(
+        _as_pictures(x),
+        bench.logits(model, x).softmax(1).cpu().numpy(),
+        saliency(model, x, y),
+        np.empty((0, 1, 1, 3), np.uint8) if filters is None else filters,
+        _spread_out(feature_maps(model, x[0]), most_layers),
+    )
+
+
+def _as_pictures(x: torch.Tensor) -> npt.NDArray[np.uint8]:
+    """(k, C, H, W) as (k, H, W, 3) uint8: one or three channels, else their mean as grey."""
+    if x.shape[1] not in (1, 3):
+        x = x.mean(dim=1, keepdim=True)
+    pictures = x.float().cpu().numpy().transpose(0, 2, 3, 1)
+    return _stretched(np.broadcast_to(pictures, (*pictures.shape[:3], 3)))
+
+
+def _spread_out(
+    maps: dict[str, npt.NDArray[np.float32]], most: int
+) -> dict[str, npt.NDArray[np.float32]]:
+    """At most `most` of the layers, from the first to the last."""
+    names = list(maps)
+    places = np.unique(np.linspace(0, len(names) - 1, min(most, len(names))).round().astype(int))
+    return {names[i]: maps[names[i]] for i in places} if names else {}
 
 
 def first_filters(model: nn.Module, most: int = 64) -> npt.NDArray[np.uint8] | None:

@@ -43,6 +43,16 @@ def test_a_net_that_can_learn_its_samples_by_heart_passes(workspace: Path) -> No
     assert found["floor"] == pytest.approx(0, abs=1e-2)
     assert found["train_loss"] < 0.05
 
+    (look,) = (workspace / "runs/learns/looks").glob("*.npz")
+    with np.load(look) as seen:
+        k = len(seen["rows"])
+        assert k == 12 and seen["saliency"].shape == (k, 16, 16) == seen["inputs"].shape[:3]
+        assert seen["probabilities"].sum(1) == pytest.approx(np.ones(k), abs=1e-5)
+        names = np.array(recipe.evidence(workspace).texts("label"))[seen["rows"]]
+        classes = recipe.evidence(workspace).dataset.class_names
+        assert [classes[t] for t in seen["targets"]] == list(names)
+        assert len(seen["filters"]) and len(seen["layers"])
+
     table = recipe.samples(workspace, "training_loss IS NOT NULL")
     assert table.num_rows == 60
     assert set(table["split"].to_pylist()) == {"train"}
