@@ -42,6 +42,8 @@ def main() -> None:
     said = decisions_bar.counts()
     words.html(f'<p class="r-faint">Decided by hand: {escaped(said or "nothing yet")}.</p>')
     drop = _drop(list(last.findings))
+    for advice in recipe.better_mended(drop):
+        words.html(f'<p class="r-faint" role="note">{escaped(advice)}</p>')
     before_after = _preview(list(last.findings), drop)
     if before_after is None:
         return

@@ -17,6 +17,7 @@ import platform
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -798,11 +799,17 @@ def export(
 
     place = _open(workspace)
     found, report = evidence(place.path), last_report(place.path)
-    return write(
+    written = write(
         found, _files(place), Path(dest), kind, decisions=decisions(place.path).current(),
         findings=report.findings if report else (), drop=chosen_to_drop(drop), link=link,
         progress=progress,
     )  # fmt: skip
+    return replace(written, notes=(*written.notes, *better_mended(drop)))
+
+
+def better_mended(drop: Sequence[str]) -> list[str]:
+    """Of the checks whose samples are left out, what would put them right instead."""
+    return [f"{c.id}: {c.mended_by}" for c in chosen(drop) if c.mended_by] if drop else []
 
 
 def chosen_to_drop(ids: Sequence[str]) -> list[str]:

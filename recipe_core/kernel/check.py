@@ -59,6 +59,7 @@ class Check:
     measures      whole-table measures that must have run before it
     probes        probes of the training pipeline that must have run before it
     explained_by  ids of checks that come before it, whose bad finding explains a bad one of this
+    mended_by     how its samples are put right without leaving them out; '' where they cannot be
     """
 
     id: str
@@ -70,6 +71,7 @@ class Check:
     measures: tuple[Measure, ...] = ()
     probes: tuple[Probe, ...] = ()
     explained_by: tuple[str, ...] = ()
+    mended_by: str = ""
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z][a-z0-9_]*", self.id):

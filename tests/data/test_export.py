@@ -24,6 +24,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from recipe_core import recipe
 from recipe_core.data.cleaning import cleaned, preview
 from recipe_core.data.export import export, original_paths
 from recipe_core.images.boxes import pixel_boxes
@@ -475,6 +476,19 @@ def test_hard_links_to_another_disk_say_what_to_do(
 
 
 # -- all or nothing ------------------------------------------------------------------------------
+
+
+def test_who_leaves_out_what_only_needs_converting_is_told(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    for i in range(4):
+        picture = Image.effect_noise((40, 30), 40 + i).convert("CMYK" if i == 3 else "RGB")
+        picture.save(tmp_path / "data" / f"{i}.jpg")
+    recipe.scan(tmp_path / "data", tmp_path / "w", engine="here")
+    for drop, told in ((["format_forensics"], True), (["corruption"], False), ([], False)):
+        dest = tmp_path / "-".join(["clean", *drop])
+        written = recipe.export(tmp_path / "w", dest, kind="manifest", drop=drop)
+        assert written.n_excluded == told
+        assert any("only need converting" in note for note in written.notes) == told
 
 
 def test_a_folder_that_is_not_empty_is_refused_and_kept(tmp_path: Path) -> None:

@@ -404,4 +404,7 @@ CHECK = Check(
     "the tensor is not the picture that a person labelled.",
     params=Params,
     judge=judge,
+    mended_by="These pictures are sound and would only need converting: turn them upright and save "
+    "them as 8-bit RGB, or do that in the function that loads them. Leaving them out loses good "
+    "data.",
 )
