@@ -12,6 +12,8 @@ from recipe_core.kernel.errors import Misuse
 from recipe_core.training.config import RunConfig
 
 MB = 2**20
+SAFE_CHANNELS = 16
+"""Channels that oneDNN handles together, at most."""
 
 
 @dataclass(frozen=True)
@@ -104,8 +106,18 @@ def _precision(config: RunConfig, device: torch.device) -> torch.dtype:
 
 
 def _channels_last(config: RunConfig, device: torch.device) -> bool:
+    """On a GPU wherever there are convolutions; on a CPU where it pays and is safe.
+
+    There it takes 10 to 30 % off a step, but oneDNN (torch 2.14, AVX2) writes beyond its buffers in
+    the backward pass of channels-last convolutions with 3, 6 or 13 channels, and a task's own
+    network may have any number.
+    """
+    if config.channels_last == "auto" and device.type == "cpu":
+        base = {"small_cnn": 32, "linear": 0}.get(config.model, 64)
+        known = base and (base == 32 or config.model.startswith("resnet"))
+        return bool(known and not config.task and base * config.width % SAFE_CHANNELS == 0)
     if config.channels_last == "auto":
-        return device.type in ("cuda", "cpu") and config.model != "linear"
+        return device.type == "cuda" and config.model != "linear"
     return config.channels_last == "on"
 
 
@@ -119,9 +131,10 @@ def device_name(device: torch.device) -> str:
 
 
 def limit_memory(megabytes: int, device: torch.device) -> None:
-    """Bounds what this process may take from now on: of the GPU's memory there, else of its own.
+    """Bounds what this process may take: of the GPU's memory there, else beyond what it has now.
 
-    Nothing is bounded where `megabytes` is 0.
+    On a CPU it is address space that is counted, and libraries reserve gigabytes that they never
+    use. Nothing is bounded where `megabytes` is 0.
     """
     if not megabytes:
         return
@@ -131,8 +144,11 @@ def limit_memory(megabytes: int, device: torch.device) -> None:
         return
     import resource
 
+    import psutil
+
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    resource.setrlimit(resource.RLIMIT_AS, (megabytes * MB, hard))
+    mapped = int(psutil.Process().memory_info().vms)
+    resource.setrlimit(resource.RLIMIT_AS, (mapped + megabytes * MB, hard))
 
 
 def out_of_memory(error: BaseException) -> bool:

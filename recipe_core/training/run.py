@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from recipe_core.runs.job import Job
+from recipe_core.training import oom
 from recipe_core.training.bench import Bench
 from recipe_core.training.config import RunConfig
 from recipe_core.training.devices import limit_memory
@@ -74,3 +75,9 @@ def _about_the_stem(bench: Bench) -> list[str]:
         f"The stem is a 3x3 convolution with stride {stride} and no max pool, for pictures of "
         f"{config.image_size} px; --set stem=standard takes the 7x7 one."
     ]
+
+
+def largest_batch(job: Job) -> int | None:
+    """A batch size that fits where this run died of memory; None where none does."""
+    config = RunConfig.from_json(job.config)
+    return oom.largest_batch(job.workspace, config, job.progress)

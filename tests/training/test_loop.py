@@ -219,10 +219,15 @@ def test_resuming_without_a_checkpoint_starts_anew(small: Bench, tmp_path: Path)
 
 
 def test_a_loss_that_is_no_number_ends_the_run_with_its_step(small: Bench, tmp_path: Path) -> None:
-    bench = with_config(small, optimizer="sgd", lr=1000.0, momentum=0.99, model="linear", width=1.0)
+    file = tmp_path / "my.py"
+    file.write_text(
+        "import torch\n\n\ndef build_loss():\n"
+        "    return lambda logits, y: torch.log(0.9 - logits.softmax(1)).sum()\n"
+    )
+    bench = with_config(small, task=str(file), lr=0.1, epochs=10)
     with pytest.raises(Diverged, match=r"became (nan|inf) at step \d+ of 60") as caught:
-        train(with_config(bench, epochs=10), tmp_path, Remembered())
-    assert "--set lr=100" in str(caught.value)
+        train(bench, tmp_path, Remembered())
+    assert "--set lr=0.01" in str(caught.value)
     assert checkpoints.latest(tmp_path) is None
 
 
