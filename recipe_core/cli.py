@@ -69,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=_version())
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for add in (_add_scan, _add_check, _add_samples, _add_findings, _add_report, _add_export,
-                _add_sanity, _add_overfit, _add_checks, _add_app):  # fmt: skip
+                _add_sanity, _add_overfit, _add_runs, _add_checks, _add_app):  # fmt: skip
         add(commands)
     return parser
 
@@ -188,6 +188,12 @@ def _add_overfit(commands: Any) -> None:
     p = _command(commands, "overfit", _overfit, "Train a model that can overfit, and judge it.")
     _add_workspace(p)
     overfit.add(p)
+
+
+def _add_runs(commands: Any) -> None:
+    from recipe_core.commands.runs import add_runs
+
+    add_runs(commands, _add_workspace)
 
 
 def _add_checks(commands: Any) -> None:

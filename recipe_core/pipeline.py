@@ -150,6 +150,17 @@ def starred(run: Run) -> bool:
     return stars.starred(run.folder)
 
 
+def export_run(workspace: Path | str | None, run_id: str, kind: str, dest: Path | str) -> Path:
+    """Writes a run for another tool: `tensorboard` event files or an `mlflow` file store.
+
+    Returns the folder to open with it. Raises UnknownName; Misuse where the tool's package is
+    missing or `dest` cannot be written.
+    """
+    from recipe_core.runs.exports import export
+
+    return export(_folder(workspace, run_id), kind, Path(dest))
+
+
 # -- what a run shows -----------------------------------------------------------------------------
 
 
