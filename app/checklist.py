@@ -8,6 +8,7 @@ from typing import Literal
 
 from recipe_core.kernel.nouns import Finding, Verdict
 from recipe_core.kernel.report import Report
+from recipe_core.reporting.verdicts import worst_first
 
 State = Literal["failing", "look", "done", "unjudged", "stale", "not yet"]
 LOOKS: Mapping[State, tuple[Verdict, str]] = {
@@ -87,6 +88,12 @@ def with_unlisted(stage: Stage, known: Iterable[tuple[str, str]]) -> Stage:
     named = {check for item in stage.items for check in item.checks}
     more = tuple(Item(title, (check,)) for check, title in known if check not in named)
     return Stage(stage.id, stage.title, stage.aim, stage.items + more)
+
+
+def telling(item: Item, findings: Mapping[str, Finding]) -> str:
+    """The check of an item that one should look at: the worst one; '' where none has been made."""
+    made = [findings[c] for c in item.checks if c in findings]
+    return worst_first(made)[0].check if made else ""
 
 
 def item_state(item: Item, findings: Mapping[str, Finding], *, outdated: bool) -> State:

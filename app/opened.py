@@ -18,13 +18,14 @@ from pathlib import Path
 import pyarrow as pa
 import streamlit as st
 
-from recipe_core import recipe
+from recipe_core import pipeline, recipe
 from recipe_core.kernel.check import Check
 from recipe_core.kernel.errors import RecipeError
 from recipe_core.kernel.evidence import Evidence
 from recipe_core.kernel.nouns import Finding
 from recipe_core.kernel.params import Value
 from recipe_core.kernel.report import Report
+from recipe_core.skeleton import labelling
 
 LOOK_UP_TO = 100_000
 SECRET = secrets.token_bytes(32)
@@ -135,16 +136,51 @@ def findings() -> dict[str, Finding]:
     return {f.check: f for f in last.findings} if last else {}
 
 
+def sanity() -> pipeline.Sanity:
+    """What the latest examination of a training pipeline found, under the stored thresholds."""
+    return _sanity(str(workspace()), state(), pipeline_state())
+
+
+@lru_cache(maxsize=2)
+def _sanity(_workspace: str, _state: str, _pipeline: str) -> pipeline.Sanity:
+    return pipeline.last_sanity(workspace())
+
+
+def pipeline_state() -> str:
+    """Changes whenever what is known of the training pipeline does: readings, answers of people."""
+    folder = workspace() / "sanity"
+    try:
+        latest = folder / (folder / "latest").read_text(encoding="ascii").strip()
+        files = sorted((f.name, f.stat().st_mtime_ns) for f in latest.glob("*.json"))
+    except OSError:
+        files = []
+    return f"{hash(tuple(files))}-{labelling.answers(workspace()).state()}"
+
+
+def reported(check_id: str) -> Finding | None:
+    """What the last report, or the latest examination, says; None where the check never ran."""
+    found = findings().get(check_id)
+    if found is not None or not has_results():
+        return found
+    return next((f for f in sanity().findings if f.check == check_id), None)
+
+
 def judged(check_id: str, thresholds: Mapping[str, Value]) -> Finding:
-    """The check's finding under these thresholds; no image is opened."""
-    return _judged(str(workspace()), state(), check_id, tuple(sorted(thresholds.items())))
+    """The check's finding under these thresholds; no image is opened, no net is run."""
+    check = checks().get(check_id)
+    of_pipeline = check is not None and check.stage == "skeleton"
+    key = pipeline_state() if of_pipeline else ""
+    chosen = tuple(sorted(thresholds.items()))
+    return _judged(str(workspace()), state() + key, check_id, of_pipeline, chosen)
 
 
 @lru_cache(maxsize=128)
 def _judged(
-    _workspace: str, _state: str, check_id: str, thresholds: tuple[tuple[str, Value], ...]
-) -> Finding:
-    return recipe.judge(workspace(), check_id, dict(thresholds))
+    _workspace: str, _state: str, check_id: str, of_pipeline: bool,
+    thresholds: tuple[tuple[str, Value], ...],
+) -> Finding:  # fmt: skip
+    judge = pipeline.judge_sanity if of_pipeline else recipe.judge
+    return judge(workspace(), check_id, dict(thresholds))
 
 
 def moved(check_id: str) -> dict[str, Value]:
@@ -155,7 +191,7 @@ def moved(check_id: str) -> dict[str, Value]:
 
 def finding(check_id: str) -> Finding | None:
     """What the check says under this session's thresholds; None where it never ran."""
-    last = findings().get(check_id)
+    last = reported(check_id)
     if check_id not in checks() or not moved(check_id):
         return last
     try:

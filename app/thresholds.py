@@ -10,6 +10,7 @@ import streamlit as st
 from recipe_core.kernel.check import Check
 from recipe_core.kernel.params import Setting, Value
 
+NAMES = {"lr": "Learning rate"}
 STEPS = 100
 """A slider has at least so many steps over its range; finer only where the default asks for it."""
 
@@ -22,7 +23,7 @@ def thresholds(check: Check, base: Mapping[str, Value]) -> dict[str, Value]:
     kept: dict[str, dict[str, Value]] = st.session_state.setdefault("thresholds", {})
     start = {s.name: base.get(s.name, s.default) for s in check.settings}
     now = start | kept.get(check.id, {})
-    chosen = {s.name: _widget(check.id, s, now[s.name]) for s in check.settings}
+    chosen = {s.name: widget(check.id, s, now[s.name]) for s in check.settings}
     changed = chosen != start
     st.button(
         "Reset", key=f"reset:{check.id}", icon=":material/undo:", disabled=not changed,
@@ -45,8 +46,10 @@ def _key(check_id: str, name: str) -> str:
     return f"set:{check_id}:{name}"
 
 
-def _widget(check_id: str, setting: Setting, now: Value) -> Value:
-    key, label = _key(check_id, setting.name), setting.name.replace("_", " ").capitalize()
+def widget(check_id: str, setting: Setting, now: Value) -> Value:
+    """The widget of one setting, as its type and range want it; keys begin with `check_id`."""
+    key = _key(check_id, setting.name)
+    label = NAMES.get(setting.name) or setting.name.replace("_", " ").capitalize()
     st.session_state.setdefault(key, now)
     if setting.choices:
         return str(st.selectbox(label, setting.choices, key=key, help=setting.why))

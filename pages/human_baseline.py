@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from datetime import datetime
-from pathlib import Path
 
 import numpy as np
 import streamlit as st
 
 from app import opened, words
-from app.cards import chart
+from app.cards import chart, link_to_rows
 from app.labeller import keys_for, labeller
 from app.nothing import report_or_stop
 from app.sample import sample_dialog
@@ -28,12 +27,11 @@ from recipe_core.skeleton.checks import human_baseline as human
 from recipe_core.skeleton.labelling import UNASKED, UNTOLD, Outcome
 from recipe_core.store.answers import Answers, Labelling
 
-PAGES = Path(__file__).resolve().parent
 EVERYTHING = ""
 SECONDS_A_PICTURE = 3
 USUAL = 200
 SIZES = (0, 32, 64, 96, 128, 224)
-MOST_PICTURES, MOST_CLASSES, MOST_LINKED = 24, 40, 90
+MOST_PICTURES, MOST_CLASSES = 24, 40
 WHO, AGAIN, CELL = "labelling-who", "labelling-pass", "labelling-cell"
 
 
@@ -272,11 +270,7 @@ def _disputed(found: Outcome, subjects: Subjects) -> None:
         if found.answered(2).any() else "",
     )  # fmt: skip
     row = strip(subjects, MOST_PICTURES, key="human-disputed")
-    ids = opened.evidence().samples["sample_id"].take(subjects.rows[:MOST_LINKED]).to_pylist()
-    listed = ", ".join(f"'{i}'" for i in ids)
-    st.page_link(PAGES / "browse.py", label="Look at them in Browse, relabel or leave out",
-                 icon=":material/grid_view:",
-                 query_params={"where": f"sample_id IN ({listed})"})  # fmt: skip
+    link_to_rows(subjects.rows, "Look at them in Browse, relabel or leave out")
     if row is not None:
         sample_dialog(row)
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from urllib.parse import quote
 
 import streamlit as st
 
-from app import checklist, opened, scanning, words
+from app import checklist, examining, opened, scanning, words
 from app.cards import brief_card
 from recipe_core import recipe
 from recipe_core.kernel.nouns import Finding
@@ -69,10 +70,11 @@ def _notes(last: Report) -> None:
 
 
 def _worst(last: Report) -> None:
-    asking = checklist.next_steps(last.findings)
-    bad = [f for f in worst_first(last.findings) if f.verdict in ("fail", "warn", "error")]
+    found = [*last.findings, *opened.sanity().findings]
+    asking = checklist.next_steps(found)
+    bad = [f for f in worst_first(found) if f.verdict in ("fail", "warn", "error")]
     if not bad:
-        judged = [f for f in last.findings if f.verdict == "pass"]
+        judged = [f for f in found if f.verdict == "pass"]
         words.section(
             "Nothing found that needs mending", f"{counted(len(judged), 'check')} passed."
         )
@@ -89,9 +91,24 @@ def _recipe(last: Report | None) -> None:
     words.section("The recipe", "Every item, with the evidence there is for it so far.")
     findings = {f.check: f for f in last.findings} if last else {}
     old = bool(last and (checklist.outdated(last, recipe.versions()) or opened.changes()))
-    words.html(
-        f'<div class="r-stages">{"".join(_stage(s, findings, old) for s in _stages())}</div>'
-    )
+    of_pipeline = {f.check: f for f in opened.sanity().findings} if last else {}
+    # what was never asked for is no evidence: not yet, as before the first examination
+    of_pipeline = {c: f for c, f in of_pipeline.items() if f.verdict != "skipped" or _asked(c)}
+    stages = "".join(
+        _stage(s, of_pipeline, _pipeline_is_old()) if s.id == "skeleton"
+        else _stage(s, findings, old)
+        for s in _stages()
+    )  # fmt: skip
+    words.html(f'<div class="r-stages">{stages}</div>')
+
+
+def _asked(check_id: str) -> bool:
+    return check_id != "human_baseline"
+
+
+def _pipeline_is_old() -> bool:
+    run = examining.latest() if opened.has_results() else None
+    return run is not None and not run.live and bool(examining.stale(run))
 
 
 def _stages() -> list[checklist.Stage]:
@@ -105,21 +122,39 @@ def _stages() -> list[checklist.Stage]:
 
 
 def _stage(stage: checklist.Stage, findings: Mapping[str, Finding], old: bool) -> str:
-    items = "".join(_item(item, findings, old) for item in stage.items)
+    page = PAGES.get(stage.id, "")
+    items = "".join(_item(item, findings, old, page) for item in stage.items)
     return (
         f'<section class="r-stage"><h4>{escaped(stage.title)}</h4><p>{escaped(stage.aim)}</p>'
         f"<ul>{items}</ul></section>"
     )
 
 
-def _item(item: checklist.Item, findings: Mapping[str, Finding], old: bool) -> str:
+PAGES = {"data": "findings", "skeleton": "skeleton"}  # with the cards of a stage's checks
+
+
+def _linked(item: checklist.Item, findings: Mapping[str, Finding], page: str) -> str:
+    """The item's title, leading to what there is on it."""
+    check = checklist.telling(item, findings)
+    if item.checks == ("human_baseline",):
+        target = "human-baseline"
+    elif page and check:
+        target = f"{page}?check={quote(words.spoken(check))}"
+    else:
+        target = page if page == "skeleton" else ""
+    title = escaped(item.title)
+    return f'<a href="{target}" target="_self">{title}</a>' if target else title
+
+
+def _item(item: checklist.Item, findings: Mapping[str, Finding], old: bool, page: str) -> str:
     state = checklist.item_state(item, findings, outdated=old)
     verdict, word = checklist.LOOKS[state]
     faint = ' class="r-todo"' if state == "not yet" else ""
     sign = "○" if state == "not yet" else SIGNS[verdict]
     return (
         f'<li class="r-{verdict}"><span class="r-sign" aria-hidden="true">{sign}</span>'
-        f'<span{faint}>{escaped(item.title)}</span><span class="r-state">{word}</span></li>'
+        f"<span{faint}>{_linked(item, findings, page)}</span>"
+        f'<span class="r-state">{word}</span></li>'
     )
 
 
