@@ -175,3 +175,42 @@ def test_a_scan_starts_without_heavy_libraries(tmp_path: Path) -> None:
     assert "pyarrow" in names, "the scan did not get as far as the front desk"
     # pyarrow loads pandas by itself as soon as it makes an array or casts one
     assert names & (HEAVY - {"pandas"}) == set()
+
+
+TORCH = {"torch", "torchvision", "tensorboard", "mlflow"}
+
+
+def test_a_whole_scan_and_the_ledger_load_no_torch(tmp_path: Path) -> None:
+    from PIL import Image
+
+    from recipe_core.runs.folder import RunFolder
+    from recipe_core.store.workspace import write_json
+
+    for label in ("a", "b"):
+        (tmp_path / "photos" / label).mkdir(parents=True)
+        for i in range(4):
+            noise = Image.effect_noise((32, 32), 50 + 10 * i)
+            noise.save(tmp_path / "photos" / label / f"{i}.png")
+    place = tmp_path / "w"
+    code, names = _loaded("scan", str(tmp_path / "photos"), "-w", str(place), "--engine", "here")
+    assert code == 0 and names & TORCH == set()
+    run = RunFolder(place / "runs" / "train-20260101-000000-abcd")
+    run.path.mkdir(parents=True)
+    asked = {"kind": "train", "title": "t", "config": {}, "entry": "", "command": "",
+             "created": 1.0, "device": "cpu"}  # fmt: skip
+    write_json(run.config, asked)
+    for words in (["list", "--json"], ["show"]):
+        code, names = _loaded("runs", *words, "-w", str(place))
+        assert code == 0 and "psutil" in names and names & (HEAVY | TORCH) - {"pandas"} == set()
+
+
+def test_the_app_starts_without_torch() -> None:
+    code = (
+        "import sys, app.main, app.router\n"
+        "from recipe_core import pipeline, recipe\n"
+        "print(sorted(m for m in sys.modules if m in ('torch', 'torchvision', 'streamlit')))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False
+    )
+    assert done.stdout.strip() == "['streamlit']", done.stderr

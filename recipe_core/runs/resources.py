@@ -8,17 +8,24 @@ from typing import Any
 
 import psutil
 
+Look = Callable[[], Mapping[str, Any]]
 
-def watcher(device: str) -> Callable[[], Mapping[str, Any]]:
+
+def watcher(device: str) -> Look:
     """A function that measures, each time it is called, this process and all below it.
+
+    device   as `turns.physical` names it: "cuda:1", "cuda:GPU-…"; anything else has no GPU to ask
 
     memory_mb        resident memory, summed over the processes (pages shared by forked ones count
                      in each)
     machine_mb, machine_used_mb   the machine's memory
     cpu_percent      of one core, since the last call
     processes        how many
+    gpu_percent      share of the last moment in which the GPU was busy, whoever's work it was
+    gpu_memory_mb, gpu_memory_total_mb   of the GPU, whoever uses it
     """
     known: dict[int, psutil.Process] = {}
+    gpu = _gpu(device)
 
     def look() -> dict[str, Any]:
         family = _family(known)
@@ -29,9 +36,9 @@ def watcher(device: str) -> Callable[[], Mapping[str, Any]]:
                 cpu += process.cpu_percent()
         machine = psutil.virtual_memory()
         return {
-            "memory_mb": round(memory / 2**20, 1), "cpu_percent": round(cpu, 1),
-            "processes": len(family), "machine_mb": round(machine.total / 2**20, 1),
-            "machine_used_mb": round((machine.total - machine.available) / 2**20, 1),
+            "memory_mb": _mb(memory), "cpu_percent": round(cpu, 1), "processes": len(family),
+            "machine_mb": _mb(machine.total),
+            "machine_used_mb": _mb(machine.total - machine.available), **gpu(),
         }  # fmt: skip
 
     return look
@@ -44,3 +51,36 @@ def _family(known: dict[int, psutil.Process]) -> list[psutil.Process]:
     known.clear()
     known.update(found)
     return list(found.values())
+
+
+def _gpu(device: str) -> Look:
+    """Asks NVIDIA's management library, which asks the driver: no CUDA context is made for it."""
+    kind, _, which = device.partition(":")
+    if kind != "cuda":
+        return dict
+    import pynvml
+
+    try:
+        pynvml.nvmlInit()
+        handle = (
+            pynvml.nvmlDeviceGetHandleByIndex(int(which))
+            if which.isdigit()
+            else pynvml.nvmlDeviceGetHandleByUUID(which)
+        )
+    except pynvml.NVMLError:  # no driver, or no such device
+        return dict
+
+    def look() -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        with contextlib.suppress(pynvml.NVMLError):
+            memory = pynvml.nvmlDeviceGetMemoryInfo(handle)
+            found |= {"gpu_memory_mb": _mb(memory.used), "gpu_memory_total_mb": _mb(memory.total)}
+        with contextlib.suppress(pynvml.NVMLError):  # a slice of a GPU (MIG) has no utilisation
+            found["gpu_percent"] = float(pynvml.nvmlDeviceGetUtilizationRates(handle).gpu)
+        return found
+
+    return look
+
+
+def _mb(bytes_: float) -> float:
+    return round(bytes_ / 2**20, 1)

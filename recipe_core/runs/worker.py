@@ -56,6 +56,7 @@ def _work(path: Path) -> int:
     from recipe_core.runs.folder import RunFolder, read_json
     from recipe_core.runs.heartbeat import Heartbeat
     from recipe_core.runs.resources import watcher
+    from recipe_core.runs.turns import physical
 
     folder = RunFolder(path)
     with _alone(folder) as alone:
@@ -65,7 +66,7 @@ def _work(path: Path) -> int:
         faulthandler.enable()
         config = read_json(folder.config)
         attempt = int(read_json(folder.launch).get("attempt", 1))
-        heartbeat = Heartbeat(folder, attempt, watcher(str(config.get("device", ""))))
+        heartbeat = Heartbeat(folder, attempt, watcher(physical(str(config.get("device", "")))))
         heartbeat.start()
         _keep_a_reserve(folder)
         ended = _carried_out(folder, config, heartbeat)
