@@ -173,7 +173,7 @@ class Bench:
         return moved(x, self.device, self.place.channels_last), y.to(self.device), rows
 
     def at(self, positions: npt.NDArray[np.int64]) -> tuple[torch.Tensor, torch.Tensor]:
-        """(k, C, H, W) float32 and (k,) int64 on the device: these images as evaluation has them."""
+        """(k, C, H, W) float32, (k,) int64 on the device: these images as evaluation has them."""
         places = {int(p): i for i, p in enumerate(self.images.train)}
         held = {int(p): i for i, p in enumerate(self.images.eval)}
         found = [

@@ -131,7 +131,7 @@ class RunConfig:
         0, low=0, high=256, why="processes that load a task's own transforms; 0: the run's own"
     )
     task: str = setting("", why="task file; '': the product's own pipeline")
-    train_split: str = setting("", why="'': train")
+    train_split: str = setting("", why="'': the split called train, else all but the other one")
     eval_split: str = setting(
         "", why="'': validation, else test, else a fifth held out of the training samples"
     )

@@ -330,6 +330,7 @@ class _Run:
         return due and time.monotonic() - self.saved >= SECONDS_BETWEEN_CHECKPOINTS
 
     def _save(self) -> None:
+        self.log.flush()  # a resumed run goes on from here: curves must not end earlier
         self.dynamics.save()
         scheduler = self.scheduler.state_dict() if self.scheduler is not None else None
         checkpoints.save(

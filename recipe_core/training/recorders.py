@@ -46,6 +46,9 @@ class Log(Protocol):
     def rewind(self, step: int) -> None:
         """Forgets what was logged after this step."""
 
+    def flush(self) -> None:
+        """Returns when everything is written."""
+
 
 def moments(steps_per_epoch: int) -> int:
     """Steps between two looks at predictions and updates: about four an epoch."""

@@ -34,6 +34,9 @@ class Remembered:
             for later in [s for s in points if s > step]:
                 del points[later]
 
+    def flush(self) -> None:
+        """Nothing waits."""
+
     def series(self, name: str) -> list[float]:
         """The values of a curve in the order of the steps."""
         return [v for _, v in sorted(self.points.get(name, {}).items())]

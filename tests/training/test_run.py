@@ -70,7 +70,7 @@ def test_the_search_goes_down_by_halves() -> None:
 
 @pytest.mark.slow
 def test_a_batch_size_that_fits_is_found_in_other_processes(digits: Path, tmp_path: Path) -> None:
-    """512 pictures of 64 px and their first maps alone take 25 + 67 MB, and again in the gradient."""
+    """512 pictures of 64 px and their first maps take 92 MB, and as much in the gradient."""
     config = SMALL.but(width=1.0, batch_size=1024, limit=64, image_size=64, memory_limit_mb=150)
     folder = digits / "runs" / tmp_path.name
     with jobs.opened(folder, config.to_json()) as job:
