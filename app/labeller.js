@@ -217,6 +217,7 @@ class Labeller {
 
   post(place, code, seconds) {
     this.unsent.push({ row: this.data.rows[place], answer: code, seconds, id: unique() });
+    this.say();
     if (!this.sending) this.send();
   }
 
@@ -241,7 +242,9 @@ class Labeller {
     this.finish();
   }
 
-  say(text = "Every answer is stored") { this.saved.textContent = text; }
+  say(text) {
+    this.saved.textContent = text ?? (this.unsent.length ? "Storing …" : "Every answer is stored");
+  }
 
   finish() {
     if (this.now == null && !this.unsent.length && !this.sending) this.done();

@@ -43,7 +43,7 @@ def main() -> None:
             st.Page(PAGES / "skeleton.py", title="Pipeline checks",
                     icon=":material/rule_settings:", url_path="skeleton"),
             st.Page(PAGES / "human_baseline.py", title="Human baseline",
-                    icon=":material/person_search:", url_path="human-baseline"),
+                    icon=":material/person_search:", url_path="human_baseline"),
         ],
         "Training": [
             st.Page(PAGES / "runs.py", title="Runs", icon=":material/monitoring:", url_path="runs"),

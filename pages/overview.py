@@ -137,7 +137,7 @@ def _linked(item: checklist.Item, findings: Mapping[str, Finding], page: str) ->
     """The item's title, leading to what there is on it."""
     check = checklist.telling(item, findings)
     if item.checks == ("human_baseline",):
-        target = "human-baseline"
+        target = "human_baseline"
     elif page and check:
         target = f"{page}?check={quote(words.spoken(check))}"
     else:

@@ -94,7 +94,7 @@ def test_a_slider_judges_again_without_a_net(place: Path) -> None:
 def test_the_overview_shows_what_was_examined(place: Path) -> None:
     markup = said(drawn("overview"))
     assert '<a href="skeleton?check=Loss%20function" target="_self">' in markup
-    assert '<a href="human-baseline" target="_self">' in markup
+    assert '<a href="human_baseline" target="_self">' in markup
 
 
 def test_findings_about_other_data_are_stale(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
