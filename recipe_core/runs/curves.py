@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from recipe_core.runs.folder import RunFolder
+from recipe_core.runs.log import COLUMNS
 
 MOST = 3000
 
@@ -58,54 +59,50 @@ def curves(
         listed = db.execute("SELECT id, name, per FROM names ORDER BY per DESC, name").fetchall()
         start = -1 if after is None else after
         return tuple(
-            _curve(db, key, name, per, start, most)
+            _curve(name, per, _thinned(_points(db, key, start), most))
             for key, name, per in listed
             if names is None or name in names
         )
 
 
-def _curve(db: sqlite3.Connection, key: int, name: str, per: str, after: int, most: int) -> Curve:
-    where, given = "name = ? AND x > ?", (key, after)
-    if per == "epoch":
-        where = "name = ? AND step > ?"
-    n, low, high = db.execute(f"SELECT COUNT(*), MIN(x), MAX(x) FROM points WHERE {where}", given
-                              ).fetchone()  # fmt: skip
-    if n <= most:
-        rows = db.execute(f"SELECT x, step, epoch, value, time FROM points WHERE {where}", given)
-        return _made(name, per, rows.fetchall())
-    width = max(1, -(-(high - low + 1) // max(1, (most - 2) // 3)))
-    return _made(name, per, _thinned(db, where, given, low, high, width))
+Points = npt.NDArray[np.float64]
+"""(n, log.COLUMNS), by x"""
 
 
-def _thinned(
-    db: sqlite3.Connection, where: str, given: tuple[Any, ...], low: int, high: int, width: int
-) -> list[tuple[Any, ...]]:
-    """Of each stretch of `width` steps the lowest, the highest and the first NaN; and both ends.
-
-    SQLite takes the other columns from the row that holds the minimum (sqlite.org/lang_select.html,
-    "bare columns").
-    """
-    found: dict[int, tuple[Any, ...]] = {}
-    for choice, only in (
-        ("MIN(value)", "value IS NOT NULL"),
-        ("MAX(value)", "value IS NOT NULL"),
-        ("MIN(x)", "value IS NULL"),
-        ("MIN(x)", f"x IN ({low}, {high})"),
-    ):
-        rows = db.execute(
-            f"SELECT x, step, epoch, value, time, {choice} FROM points WHERE {where} AND {only} "
-            "GROUP BY (x - ?) / ?", (*given, low, width),
-        )  # fmt: skip
-        found.update({row[0]: row[:5] for row in rows})
-    return [found[x] for x in sorted(found)]
+def _points(db: sqlite3.Connection, key: int, after: int) -> Points:
+    """Those measured after a step; of two with the same x the one that was logged later."""
+    rows = db.execute(
+        "SELECT points FROM chunks WHERE name = ? AND last > ? ORDER BY id", (key, after)
+    )
+    points = np.frombuffer(b"".join(row[0] for row in rows)).reshape(-1, COLUMNS)
+    points = points[points[:, 1] > after]
+    x = points[:, 0]
+    if (np.diff(x) > 0).all():
+        return points
+    _, last = np.unique(x[::-1], return_index=True)
+    return np.asarray(points[len(x) - 1 - last])
 
 
-def _made(name: str, per: str, rows: Sequence[tuple[Any, ...]]) -> Curve:
-    _, steps, epochs, values, times = zip(*rows, strict=True) if rows else ((), (), (), (), ())
-    return Curve(
-        name, per, np.array(steps, np.int64), np.array(epochs, np.float64),
-        np.array(values, np.float64), np.array(times, np.float64),
-    )  # fmt: skip
+def _thinned(points: Points, most: int) -> Points:
+    """Of each stretch the lowest, the highest and the first NaN; and both ends."""
+    if len(points) <= most:
+        return points
+    x, value = points[:, 0].astype(np.int64), points[:, 3]
+    stretches = max(1, (most - 2) // 3)
+    stretch = (x - x[0]) // -(-(x[-1] - x[0] + 1) // stretches)
+    known, unknown = np.flatnonzero(~np.isnan(value)), np.flatnonzero(np.isnan(value))
+    order = known[np.lexsort((value[known], stretch[known]))]
+    first_nan = unknown[np.unique(stretch[unknown], return_index=True)[1]]
+    _, lowest = np.unique(stretch[order], return_index=True)
+    highest = np.append(lowest[1:], len(order)) - 1 if len(order) else lowest
+    ends = [0, len(x) - 1]
+    kept = np.unique(np.concatenate([order[lowest], order[highest], first_nan, ends]))
+    return np.asarray(points[kept])
+
+
+def _curve(name: str, per: str, points: Points) -> Curve:
+    _, step, epoch, value, when = points.T
+    return Curve(name, per, step.astype(np.int64), epoch, value, when)
 
 
 def events(folder: RunFolder, after: int = 0) -> list[dict[str, Any]]:
@@ -132,10 +129,12 @@ def last_values(folder: RunFolder) -> dict[str, float]:
         rows = db.execute("SELECT name, per, id FROM names ORDER BY per DESC, name").fetchall()
         found = {}
         for name, _, key in rows:
-            last = db.execute("SELECT value FROM points WHERE name = ? ORDER BY x DESC LIMIT 1",
-                              (key,)).fetchone()  # fmt: skip
+            last = db.execute(
+                "SELECT points FROM chunks WHERE name = ? ORDER BY last DESC, id DESC LIMIT 1",
+                (key,),
+            ).fetchone()
             if last is not None:
-                found[name] = float("nan") if last[0] is None else float(last[0])
+                found[name] = float(np.frombuffer(last[0])[-2])
         return found
 
 
@@ -148,7 +147,7 @@ def opened(folder: RunFolder) -> Iterator[sqlite3.Connection | None]:
     path = quote(str(folder.database))
     with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5.0)) as db:
         try:
-            db.execute("SELECT 1 FROM points LIMIT 1")
+            db.execute("SELECT 1 FROM chunks LIMIT 1")
         except sqlite3.OperationalError:  # made a moment ago: its tables come
             yield None
             return

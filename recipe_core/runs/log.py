@@ -12,10 +12,13 @@ import json
 import sqlite3
 import threading
 import time
+from array import array
 from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
+
+import numpy as np
 
 from recipe_core.kernel.errors import WorkspaceError
 from recipe_core.kernel.plain import plain
@@ -24,17 +27,23 @@ from recipe_core.runs.folder import RunFolder
 SECONDS_BETWEEN_WRITES = 0.3
 BUSY_SECONDS = 30.0
 
+COLUMNS = 5
+"""of a point: x (the step of a curve per step, the epoch of one per epoch), step, epoch, value and
+time"""
+
+# One row holds what gathered of one curve between two writes, as float64 (n, COLUMNS): a row a
+# point costs the writer several times as much, and a loop of 1 ms steps would feel it.
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS names (
     id INTEGER PRIMARY KEY, name TEXT NOT NULL, per TEXT NOT NULL, UNIQUE (name, per)
 );
-CREATE TABLE IF NOT EXISTS points (
-    name INTEGER NOT NULL, x INTEGER NOT NULL, step INTEGER NOT NULL, epoch REAL, value REAL,
-    time REAL NOT NULL, PRIMARY KEY (name, x)
-) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS chunks (
+    id INTEGER PRIMARY KEY, name INTEGER NOT NULL, last INTEGER NOT NULL, points BLOB NOT NULL
+);
+CREATE INDEX IF NOT EXISTS chunks_by_step ON chunks (name, last);
 """
-# x is the step of a curve per step and the epoch of one per epoch; a value of NULL is NaN.
-_INSERT = "INSERT OR REPLACE INTO points VALUES (?, ?, ?, ?, ?, ?)"
+_INSERT = "INSERT INTO chunks (name, last, points) VALUES (?, ?, ?)"
+_NAN = float("nan")
 
 
 class Number(Protocol):
@@ -91,7 +100,14 @@ class RunLog:
         """Forgets what was measured after this step: a resumed run measures it again."""
         self.flush()
         with self._writing, self._db as db:
-            db.execute("DELETE FROM points WHERE step > ?", (step,))
+            later = db.execute("SELECT id, points FROM chunks WHERE last > ?", (step,)).fetchall()
+            for key, blob in later:
+                points = np.frombuffer(blob).reshape(-1, COLUMNS)
+                kept = points[points[:, 1] <= step]
+                last = int(kept[:, 1].max(initial=0))
+                db.execute("UPDATE chunks SET last = ?, points = ? WHERE id = ?",
+                           (last, kept.tobytes(), key))  # fmt: skip
+            db.execute("DELETE FROM chunks WHERE points = ?", (b"",))
         self._step = step
 
     def flush(self) -> None:
@@ -164,25 +180,31 @@ class RunLog:
             return
         try:
             with self._db as db:
-                points = [point for row in self._unwritten for point in self._points(row)]
-                db.executemany(_INSERT, points)
+                db.executemany(_INSERT, self._chunks(self._unwritten))
         except sqlite3.Error:
             self._names.clear()  # those given in this transaction are gone
             raise
         self._unwritten.clear()
 
-    def _points(self, row: tuple[Any, ...]) -> list[tuple[Any, ...]]:
-        per, x, step, epoch, values, when = row
-        points = []
-        for name, number in values.items():
-            try:
-                value = float(number)
-            except (TypeError, ValueError, RuntimeError) as e:
-                self.event("problem", f"{name!r} at step {step} is no number: {e}")
-                continue
-            self._newest[name] = value
-            points.append((self._id(name, per), x, step, epoch, value, when))
-        return points
+    def _chunks(self, rows: list[tuple[Any, ...]]) -> list[tuple[int, int, bytes]]:
+        gathered: dict[tuple[str, str], tuple[list[int], array[float]]] = {}
+        for per, x, step, epoch, values, when in rows:
+            at = _NAN if epoch is None else epoch
+            for name, number in values.items():
+                try:
+                    value = float(number)
+                except (TypeError, ValueError, RuntimeError) as e:
+                    self.event("problem", f"{name!r} at step {step} is no number: {e}")
+                    continue
+                key = (name, per)
+                if key not in gathered:
+                    gathered[key] = ([step], array("d"))
+                last, points = gathered[key]
+                last[0] = max(step, last[0])
+                points.extend((x, step, at, value, when))
+        for (name, _), (_, points) in gathered.items():
+            self._newest[name] = points[-2]
+        return [(self._id(*key), last[0], p.tobytes()) for key, (last, p) in gathered.items()]
 
     def _id(self, name: str, per: str) -> int:
         key = (name, per)
