@@ -26,6 +26,7 @@ class Predictions:
     labels   (n,) int64 what was predicted
     targets  (n,) int64
     loss     the loss function over the whole set: the batches' values weighted by their sizes
+             (of a cross entropy with class weights all at once: its mean is over the weights)
     """
 
     logits: Floats
@@ -79,6 +80,8 @@ def predictions(
             labels.append(predict(out))
             targets.append(y)
     y = torch.cat(targets)
+    if isinstance(loss_fn, nn.CrossEntropyLoss) and loss_fn.weight is not None:
+        losses = [loss_fn(torch.cat(logits), y).detach().reshape(-1).mean() * len(y)]
     return Predictions(
         torch.cat(logits).cpu().numpy(), torch.cat(labels).cpu().numpy().astype(np.int64),
         y.cpu().numpy().astype(np.int64), float(torch.stack(losses).sum()) / len(y),
