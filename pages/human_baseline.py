@@ -206,10 +206,11 @@ def _results(asked: Labelling, found: Outcome) -> None:
                       key="labelling-again", on_click=_again)  # fmt: skip
         if not st.toggle("Show the results of the first pass", key="labelling-peek"):
             return
-    reading = labelling.as_reading(found)
-    finding = judged(human.CHECK, Readings({labelling.READING: reading}))
+    readings = labelling.with_answers(Readings(), opened.evidence(), opened.workspace())
+    finding = judged(human.CHECK, readings)
+    reading = readings.need(labelling.READING)
     words.html(words.headline(finding, human.CHECK.question))
-    words.html(figures(found))
+    words.html(figures(found, human.against_model(human.opened(reading)), reading["model_run"]))
     answers = human.opened(reading)  # the check says nothing of few answers, the page shows them
     _disputed(found, human.subjects(answers))
     _confusion(asked, found)
@@ -221,8 +222,11 @@ def _again() -> None:
     st.session_state[AGAIN] = 2
 
 
-def figures(found: Outcome) -> str:
-    """The shares with their intervals, side by side."""
+def figures(found: Outcome, pair: human.Pair | None, run: str) -> str:
+    """The shares with their intervals, side by side.
+
+    pair, run  the latest run on the same pictures and its title
+    """
     tiles = []
     for number_, title in ((1, "First pass"), (2, "Second pass")):
         asked = found.answered(number_)
@@ -235,6 +239,9 @@ def figures(found: Outcome) -> str:
         kappa = agreement.kappa(found.said[1][both], found.said[2][both])
         tiles.append(_tile("The two passes agree (Cohen's kappa)", kappa, "", "1: always, 0: as by "
                            "chance"))  # fmt: skip
+    if pair is not None:
+        difference = f"p = {pair.p:.2g} of the difference to the first pass"
+        tiles.append(_tile(f"Latest run, {shortened(run, 40)}", pair.model, "%", difference))
     return f'<div class="r-tiles">{"".join(tiles)}</div>'
 
 

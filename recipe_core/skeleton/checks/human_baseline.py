@@ -85,7 +85,7 @@ def judge(readings: Readings, params: Params) -> Finding:
         verdict, summary(seen, first, second, agreed, chance, pair),
         next_step(verdict, seen, first, agreed, chance, pair),
         figures(reading, seen, first, second, agreed, chance, pair), subjects(seen), charts(seen),
-        value=f"{first.value:.1%}", expected=f"above {chance:.1%} (always the largest class)",
+        value=percent(first.value), expected=f"above {percent(chance)} (always the largest class)",
         tables=tables(seen),
     )  # fmt: skip
 
@@ -142,7 +142,7 @@ def summary(
 ) -> str:
     where = f" of the {seen.split} split" if seen.split else ""
     parts = [f"On {counted(first.n, 'picture')}{where}, a person agrees with the labels in "
-             f"{spoken(first)} (naming the largest class: {chance:.1%})"]  # fmt: skip
+             f"{spoken(first)} (naming the largest class: {percent(chance)})"]  # fmt: skip
     if second.n:
         parts.append(f"the second pass in {spoken(second)}")
     if agreed.n and not np.isnan(agreed.value):
@@ -154,6 +154,11 @@ def summary(
         parts.append(f"the latest run is right in {spoken(pair.model)} of the same pictures "
                      f"(p = {pair.p:.2g})")  # fmt: skip
     return "; ".join(parts) + "."
+
+
+def percent(share: float) -> str:
+    """91.0 %."""
+    return f"{100 * share:.1f} %"
 
 
 def spoken(share: Share) -> str:
@@ -212,8 +217,9 @@ def subjects(seen: Seen) -> Subjects:
 
 def _said(seen: Seen, i: int) -> str:
     said = [int(codes[i]) for codes in (seen.first, seen.second) if codes[i] != UNASKED]
-    named = ", ".join("cannot tell" if c == UNTOLD else seen.names[c] for c in said)
-    return f"labelled {seen.names[seen.given[i]]}; people: {named}"
+    named = ["“cannot tell”" if c == UNTOLD else seen.names[c] for c in said]
+    called = f"{named[0]} twice" if len(named) == 2 and named[0] == named[1] else ", ".join(named)
+    return f"{seen.names[seen.given[i]]}, called {called}"
 
 
 def figures(
