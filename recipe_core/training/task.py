@@ -26,7 +26,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from recipe_core.kernel.errors import Misuse
+from recipe_core.kernel.errors import BadSetting, Misuse
 from recipe_core.training.config import RunConfig
 from recipe_core.training.devices import Place, place_of
 from recipe_core.training.images import Images
@@ -96,6 +96,7 @@ def load_task(path: Path | str | None, images: Images, config: RunConfig) -> Tas
     file = Path(path).expanduser() if path else None
     module = _module(file) if file else None
     own = _own(module, file) if module and file else {}
+    _refuse_what_it_overrides(own, config, file)
     return _task(product, own, file, said)
 
 
@@ -174,6 +175,20 @@ def _refuse_near_misses(module: ModuleType, path: Path) -> None:
             line = value.__code__.co_firstlineno
             raise TaskError(f"{path}:{line}: def {name}(…) is no function of a task. Did you mean "
                             f"{near[0]}?")  # fmt: skip
+
+
+def _refuse_what_it_overrides(own: Mapping[str, Any], config: RunConfig, path: Path | None) -> None:
+    """A setting that the file's own functions would silently leave without effect."""
+    if config.mixup and own.keys() & {"train_step", "train_loader", "build_transform"}:
+        raise BadSetting(
+            f"mixup needs the product's train_step, train_loader and pictures, and {path} brings "
+            "its own; set mixup=0 and mix them in the file."
+        )
+    if config.augmentation != "none" and "build_transform" in own:
+        raise BadSetting(
+            f"augmentation={config.augmentation} has no effect on the build_transform of {path}; "
+            "set augmentation=none and vary the pictures there."
+        )
 
 
 def _at_fault(error: BaseException, path: Path) -> TaskError:

@@ -11,7 +11,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from recipe_core.kernel.errors import Misuse
+from recipe_core.kernel.errors import BadSetting, Misuse
 from recipe_core.training.bench import Bench
 from recipe_core.training.task import Task, TaskError, load_task
 
@@ -97,6 +97,16 @@ def test_an_error_in_the_file_is_told_with_its_line(load: Load, name: str) -> No
     source, said = BROKEN[name]
     with pytest.raises(TaskError, match=said):
         load(source)
+
+
+@pytest.mark.parametrize("changes", [{"mixup": 0.2}, {"augmentation": "mild"}])
+def test_a_setting_without_effect_is_refused(
+    small: Bench, tmp_path: Path, changes: dict[str, float]
+) -> None:
+    file = tmp_path / "my.py"
+    file.write_text("def build_transform(train):\n    return None\n")
+    with pytest.raises(BadSetting, match=r"in the file|vary the pictures there"):
+        load_task(file, small.images, small.config.but(**changes))
 
 
 def test_a_file_that_is_not_there_is_said(small: Bench, tmp_path: Path) -> None:
