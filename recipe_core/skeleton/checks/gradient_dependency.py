@@ -4,7 +4,8 @@ A view where a permute was meant, or a softmax over the wrong axis, mixes the sa
 the net still trains, on the wrong thing. For every sample of a batch the gradient of its output
 with respect to every input is taken: off the diagonal it must be exactly zero in evaluation mode.
 In training mode batch norm mixes, and is meant to; with the norms set aside nothing else may.
-Where no gradient comes through (a frozen body under no_grad) inputs are replaced and outputs watched.
+Where no gradient comes through (a frozen body under no_grad) inputs are replaced and outputs
+watched.
 """
 
 from __future__ import annotations

@@ -85,8 +85,8 @@ def loss(read: Reading, limit: float) -> list[Problem]:
         return []
     return [Problem(
         "fail", f"the loss of {len(losses)} samples is {value:.4g} as a batch and {mean:.4g} as "
-        "the mean of their single losses", "Compare the loss with a loop over the samples; look for "
-        "a softmax, a mean or a sum over the wrong axis.")]  # fmt: skip
+        "the mean of their single losses", "Compare the loss with a loop over the samples; look "
+        "for a softmax, a mean or a sum over the wrong axis.")]  # fmt: skip
 
 
 def chart(read: Reading) -> Chart:

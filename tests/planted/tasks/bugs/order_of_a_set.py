@@ -9,7 +9,7 @@ from torch import nn
 from torchvision import transforms as T
 
 KERNELS = {"small", "medium", "large", "wide", "tall", "tiny"}
-SIZES = {"small": 3, "medium": 5, "large": 7, "wide": 3, "tall": 5, "tiny": 1}
+SIZES = {"small": 3, "medium": 5, "large": 7, "wide": 3, "tall": 5, "tiny": 3}
 
 
 def build_transform(train):
