@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -29,12 +30,12 @@ than a tenth of the gradient of its middle."""
 
 def dead_units(bench: Any, progress: Progress) -> Reading:
     """numbers  start, later: one mapping per activation, in the order of the forward pass: layer
-             (the last weight layer before it), kind, units, dead (never above zero), stuck (always
-             saturated), on `samples` pictures, before and after `steps` of training
-             copies: [[layer, units, distinct], …] weight layers whose units all say the same
-             outputs: kind, lowest, zeros (share of outputs exactly 0), before and after
-             affine: residual of the whole net as an affine map; layers: weight layers that run
-             pairs: one mapping per pair of weight layers in a row that is one linear map
+    (the last weight layer before it), kind, units, dead (never above zero), stuck (always
+    saturated), on `samples` pictures, before and after `steps` of training
+    copies: [[layer, units, distinct], …] weight layers whose units all say the same
+    outputs: kind, lowest, zeros (share of outputs exactly 0), before and after
+    affine: residual of the whole net as an affine map; layers: weight layers that run
+    pairs: one mapping per pair of weight layers in a row that is one linear map
     """
     model = bench.model()
     x, _, _ = bench.sample(SAMPLES, split="eval")
@@ -97,9 +98,9 @@ class _Watch:
     layer: str = "the input"
 
 
-class _Dispatch(TorchDispatchMode):
+class _Dispatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __init__(self, watch: _Watch, batch: int) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.watch, self.batch = watch, batch
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -132,7 +133,8 @@ def _looked(bench: Any, model: nn.Module, x: torch.Tensor) -> tuple[list[Any], t
         watch.layer = name
 
     with hooked(weight_layers(model), seen):
-        for part in x.split(64):
+        for start in range(0, len(x), 64):
+            part = x[start : start + 64]
             watch.place, watch.layer = 0, "the input"
             with _Dispatch(watch, len(part)):
                 outputs.append(bench.logits(model, part))
@@ -170,7 +172,7 @@ def _affine(bench: Any, model: nn.Module, x: torch.Tensor, kind: str) -> float:
     a, b, c = x[:n], x[n : 2 * n], x[2 * n : 3 * n]
 
     def f(v: torch.Tensor) -> torch.Tensor:
-        out = bench.logits(model, v).double()
+        out: torch.Tensor = bench.logits(model, v).double()
         if kind in ("probabilities", "sigmoids"):
             out = out.clamp_min(1e-300).log()
         return out - out[:, :1] if kind != "logits" else out
@@ -201,7 +203,7 @@ def _pairs(
 ) -> list[dict[str, Any]]:  # fmt: skip
     """Layers in a row with nothing but a fixed linear map between them, and nothing beside them."""
     found = []
-    for i, ((name, first), (after, second)) in enumerate(zip(ran, ran[1:], strict=False)):
+    for i, ((name, first), (after, second)) in enumerate(pairwise(ran)):
         progress("layers in a row", i, len(ran))
         if _factorises(first, second):
             continue
@@ -290,4 +292,3 @@ def _reaching(
 def _replaced(layer: nn.Module, value: torch.Tensor) -> Iterator[None]:
     with hooked({"": layer}, lambda n, m, i, out: value.to(out.dtype)):
         yield
-

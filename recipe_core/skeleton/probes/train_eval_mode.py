@@ -60,8 +60,9 @@ def _running_mean(module: nn.Module) -> torch.Tensor:
 
 def _described(name: str, module: nn.Module, model: nn.Module, bench: Any) -> dict[str, Any]:
     mean, variance = (getattr(module, n, None) for n in ("running_mean", "running_var"))
-    tracks = mean is not None and variance is not None
-    untouched = tracks and float(abs(mean).max()) == 0 and float(abs(variance - 1).max()) == 0
+    tracks, untouched = False, False
+    if isinstance(mean, torch.Tensor) and isinstance(variance, torch.Tensor):
+        tracks, untouched = True, not mean.any() and bool((variance == 1).all())
     return {
         "name": name, "kind": type(module).__name__, "norm": isinstance(module, _BatchNorm),
         "frozen": _frozen(name, model, bench.task.frozen), "tracks": tracks,
