@@ -16,8 +16,9 @@ from recipe_core.training.config import RunConfig
 from recipe_core.training.schedules import lr_curve
 
 IMAGENET = 1_281_167
-IMAGENET_EPOCHS = (30, 60, 80, 90)
-"""Where the published ImageNet recipes divide the rate (He et al. 2016; torchvision's reference)."""
+IMAGENET_FIRST, IMAGENET_SECOND, IMAGENET_LENGTHS = 30, 60, (90, 100, 120)
+"""Epochs at which the published ImageNet recipes divide the rate, and how many they have (He et
+al. 2016; torchvision's reference)."""
 NOTHING = 0.01
 """Of the highest rate: below it weights hardly move any more."""
 MOST_POINTS = 2000
@@ -59,15 +60,16 @@ def warnings(config: RunConfig, n_train: int, rates: npt.NDArray[np.float64]) ->
 def _copied(config: RunConfig, n_train: int, total: int, per_epoch: int) -> str:
     if config.schedule != "step" or n_train > IMAGENET / 4:
         return ""
-    epochs = [share * total / per_epoch for share in config.decays()]
-    copied = [e for e in epochs if any(abs(e - c) < 0.5 for c in IMAGENET_EPOCHS)]
-    if not copied:
+    at = [share * total / per_epoch for share in config.decays()]
+    length = any(abs(total / per_epoch - n) < 0.5 for n in IMAGENET_LENGTHS)
+    second = len(at) > 1 and abs(at[1] - IMAGENET_SECOND) < 0.5
+    if not at or abs(at[0] - IMAGENET_FIRST) >= 0.5 or not (length or second):
         return ""
-    first = round(min(copied))
+    first, seen = IMAGENET_FIRST, IMAGENET_FIRST * IMAGENET / 1e6
     return (
-        f"A decay at epoch {first} is ImageNet's: there the net has seen {first * IMAGENET / 1e6:.0f}"
-        f" million pictures by then, here {first * n_train:,}. Keep the rate constant until the "
-        "training loss stops falling."
+        f"A first decay at epoch {first} is ImageNet's: there the net has seen {seen:.0f} million "
+        f"pictures by then, here {first * n_train:,}. Keep the rate constant until the training "
+        "loss stops falling."
     )
 
 

@@ -19,7 +19,7 @@ def warned(n: int = N, **changes: object) -> str:
     [
         ("ImageNet", {"schedule": "step", "epochs": 90, "decay_at": "0.33334,0.66667"}),
         ("ImageNet", {"schedule": "step", "epochs": 100, "decay_at": "0.3,0.6,0.8"}),
-        ("next to nothing", {"schedule": "step", "epochs": 40, "decay_at": "0.1,0.2"}),
+        ("next to nothing", {"schedule": "step", "epochs": 40, "decay_at": "0.1,0.2,0.3"}),
         ("are epochs meant", {"schedule": "step", "epochs": 40, "decay_at": "0.01,0.9"}),
         ("warm-up", {"warmup_steps": 400, "epochs": 10}),
         ("zero", {"lr": 0.0}),
@@ -36,6 +36,7 @@ def test_what_is_odd_is_said(said: str, changes: dict[str, object]) -> None:
         {"schedule": "cosine", "warmup_steps": 40},
         {"schedule": "one_cycle"},
         {"schedule": "step", "epochs": 40, "decay_at": "0.5,0.75"},
+        {"schedule": "step", "epochs": 60, "decay_at": "0.5,0.75"},
         {"schedule": "plateau"},
     ],
 )
