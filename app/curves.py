@@ -72,18 +72,18 @@ def placed(curve: Curve) -> tuple[str, str]:
     return side, rest
 
 
-def options(panel: Panel, looks: Looks, paint: Palette) -> dict[str, Any]:
+def options(panel: Panel, looks: Looks, paint: Palette, most: int = MOST_LINES) -> dict[str, Any]:
     """The ECharts option object: every line, smoothed over its own faint self."""
     log = looks.log and panel.name.endswith("loss")
     series: list[dict[str, Any]] = []
-    for i, (name, curve) in enumerate(chosen(panel)):
+    for i, (name, curve) in enumerate(chosen(panel, most)):
         series += _line(visible(name), curve, looks, log, paint.series[i % len(paint.series)])
     return {
         "animation": False,
         "grid": {"left": 8, "right": 16, "top": 34, "bottom": 30, "containLabel": True},
         "legend": {"top": 0, "left": 0, "icon": "roundRect", "itemHeight": 4, "type": "scroll",
                    "show": len(panel.lines) > 1,
-                   "data": [visible(name) for name, _ in chosen(panel)]},
+                   "data": [visible(name) for name, _ in chosen(panel, most)]},
         "tooltip": {"trigger": "axis", "confine": True, "valueFormatter": "%.5g"},
         "xAxis": _x_axis(looks), "yAxis": {"type": "log" if log else "value", "scale": True},
         "dataZoom": [{"type": "inside", "filterMode": "none", "zoomOnMouseWheel": "ctrl"}],
@@ -91,12 +91,12 @@ def options(panel: Panel, looks: Looks, paint: Palette) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def chosen(panel: Panel) -> list[tuple[str, Curve]]:
+def chosen(panel: Panel, most: int = MOST_LINES) -> list[tuple[str, Curve]]:
     """The lines that are drawn: of many the first and the last few, which say most of layers."""
     lines = list(panel.lines.items())
-    if len(lines) <= MOST_LINES:
+    if len(lines) <= most:
         return lines
-    half = MOST_LINES // 2
+    half = most // 2
     return [*lines[:half], *lines[-half:]]
 
 

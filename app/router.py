@@ -45,6 +45,12 @@ def main() -> None:
             st.Page(PAGES / "human_baseline.py", title="Human baseline",
                     icon=":material/person_search:", url_path="human_baseline"),
         ],
+        "3 · Overfit": [
+            st.Page(PAGES / "overfit.py", title="Overfit", icon=":material/fitness_center:",
+                    url_path="overfit"),
+            st.Page(PAGES / "compare.py", title="One change at a time",
+                    icon=":material/balance:", url_path="compare"),
+        ],
         "Training": [
             st.Page(PAGES / "runs.py", title="Runs", icon=":material/monitoring:", url_path="runs"),
         ],

@@ -376,6 +376,24 @@ def propose_overfit(workspace: Path | str | None = None) -> Proposal:
     return first_config(facts(_place(workspace), physical("auto") or "cpu"))
 
 
+def training_samples(workspace: Path | str | None = None) -> int:
+    """How many samples a run with default splits trains on; loads no torch. Raises Misuse."""
+    from recipe_core.training.config import RunConfig
+    from recipe_core.training.images import open_images
+
+    return len(open_images(_place(workspace), RunConfig(), pixels=False).train)
+
+
+def look(workspace: Path | str | None, run_id: str, rows: Sequence[int]) -> str:
+    """Starts a look at these samples through the net of a finished run; the id of that run."""
+    device = run(workspace, run_id).device
+    asked = {"run": run_id, "rows": [int(r) for r in rows], "device": device or "cpu"}
+    return launch(
+        workspace, "look", "recipe_core.overfit.looking:run", asked,
+        f"{len(rows)} samples through {run_id}", device=device,
+    )  # fmt: skip
+
+
 def overfit_command(workspace: Path | str | None, config: RunConfig) -> list[str]:
     """The command that a person would type for an overfit run."""
     from recipe_core.overfit.planning import OVERFIT

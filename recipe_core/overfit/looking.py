@@ -9,7 +9,6 @@ At the end of an overfit run a few samples are looked at; others by a run of kin
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from recipe_core.kernel.errors import Misuse
+from recipe_core.overfit.kept import look_file
 from recipe_core.runs.folder import found
 from recipe_core.runs.job import Job
 from recipe_core.store.workspace import write_arrays
@@ -61,7 +61,7 @@ def look(folder: Path, bench: Bench, rows: Rows) -> Path:
     model = bench.model()
     bench.task.load_checkpoint(model, bench.optimizer(model), saved / "model.pt")
     what = seen(bench, model, positions, MOST_LAYERS)
-    file = file_of(folder, rows)
+    file = look_file(folder, rows)
     file.parent.mkdir(exist_ok=True)
     write_arrays(file, _arrays(what, bench.images.rows[positions], bench.images.labels[positions]))
     return file
@@ -84,9 +84,3 @@ def _arrays(
         "inputs": what.inputs, "saliency": what.saliency, "filters": what.filters,
         "layers": np.array(list(what.maps)), **maps,
     }  # fmt: skip
-
-
-def file_of(folder: Path, rows: Rows) -> Path:
-    """Where the look at these samples is kept."""
-    text = ",".join(str(int(r)) for r in rows)
-    return folder / "looks" / f"{hashlib.blake2b(text.encode(), digest_size=8).hexdigest()}.npz"

@@ -21,7 +21,7 @@ from recipe_core.kernel.check import judged
 from recipe_core.kernel.evidence import Evidence
 from recipe_core.kernel.readings import Reading, Readings
 from recipe_core.overfit.checks.training_fit import CHECK, READING, VERSION
-from recipe_core.overfit.dynamics import Dynamics, dynamics
+from recipe_core.overfit.kept import epoch_losses, sample_dynamics
 from recipe_core.overfit.looking import look
 from recipe_core.overfit.planning import regularizers
 from recipe_core.runs.job import Job
@@ -135,11 +135,6 @@ def _on_the_training_set(folder: Path, bench: Bench) -> Predictions:
     )
 
 
-def epoch_losses(folder: Path) -> list[float]:
-    """Mean loss over the training samples of each epoch, as the samples' own files have it."""
-    return [float(np.nanmean(loss)) for loss, _, _ in _epochs(folder)]
-
-
 def contradicted(evidence: Evidence) -> npt.NDArray[np.bool_]:
     """(n,) whether a byte-identical copy of the sample has another label."""
     hashes, labels = evidence.texts("content_hash"), evidence.texts("label")
@@ -162,25 +157,3 @@ def _tell_the_samples(job: Job, bench: Bench) -> None:
     )
     evidence = read_evidence(Workspace(job.workspace))
     columns.write(Workspace(job.workspace), SOURCE, evidence.samples, table, evidence.fingerprint())
-
-
-def sample_dynamics(folder: Path) -> tuple[npt.NDArray[np.int64], Dynamics] | None:
-    """(rows, signals) from a run's `samples/` files; None where it kept none."""
-    epochs = list(_epochs(folder))
-    if not epochs:
-        return None
-    rows = _rows(folder)
-    loss, margin, correct = (np.stack([e[k] for e in epochs]) for k in range(3))
-    return rows, dynamics(loss, margin, np.exp(-loss), correct.astype(bool))
-
-
-def _epochs(folder: Path) -> Any:
-    for file in sorted((folder / "samples").glob("epoch-*.npz")):
-        with np.load(file, allow_pickle=False) as kept:
-            yield kept["loss"], kept["margin"], kept["correct"]
-
-
-def _rows(folder: Path) -> npt.NDArray[np.int64]:
-    first = next((folder / "samples").glob("epoch-*.npz"))
-    with np.load(first, allow_pickle=False) as kept:
-        return np.asarray(kept["rows"], np.int64)
