@@ -77,7 +77,8 @@ def predicted(run: Run) -> None:
     words.html(f'<p class="r-faint">{counted(len(targets), "sample")} of the evaluation split, '
                "after the newest evaluation.</p>")  # fmt: skip
     matrix = read.confusion(targets, probabilities.argmax(1), len(names))
-    left, right = st.columns(2, gap="large")
+    with st.container(key="two-sides"):
+        left, right = st.columns(2, gap="large")
     with left:
         _confused(run, matrix, names, seen)
     with right:
@@ -167,7 +168,8 @@ def _heatmap(run: Run, matrix: Any, names: Sequence[str]) -> tuple[int, int] | N
     figure.update_layout(
         height=side, margin={"l": 8, "r": 8, "t": 8, "b": 8}, paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)", font={"color": colours.ink, "size": 12},
-        yaxis={"autorange": "reversed", "title": "label"}, xaxis={"title": "prediction"},
+        yaxis={"autorange": "reversed", "title": "label", "automargin": True},
+        xaxis={"title": "prediction", "automargin": True},
         clickmode="event+select",
     )  # fmt: skip
     state: Any = st.plotly_chart(
@@ -281,7 +283,7 @@ def _map(run: Run, rows: Any, signals: Dynamics) -> npt.NDArray[np.int64]:
         customdata=drawn, hovertemplate="confidence %{y:.2f}, variability %{x:.2f}<extra></extra>",
     ))  # fmt: skip
     figure.update_layout(
-        height=380, margin={"l": 8, "r": 8, "t": 8, "b": 8}, paper_bgcolor="rgba(0,0,0,0)",
+        height=400, margin={"l": 64, "r": 8, "t": 8, "b": 56}, paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)", font={"color": colours.ink, "size": 12}, dragmode="select",
         xaxis={"title": NAMES["training_variability"], "gridcolor": colours.rule,
                "zerolinecolor": colours.rule},
@@ -320,19 +322,19 @@ def looked_at(run: Run) -> None:
         "The picture as the net gets it, and beside it how much each pixel moves the logit of the "
         "label (gradient, averaged over noise).",
     )
-    words.html(f'<div class="r-shots">{"".join(_saliencies(seen, names))}</div>')
+    words.html(f'<div class="r-shots r-pairs">{"".join(_saliencies(seen, names))}</div>')
     filters = seen["filters"]
     if len(filters):
         words.section("First filters", "Blobs and edges are learned; noise means too little "
                       "training, or too much decay.")  # fmt: skip
-        words.html(f'<div class="r-shots">{_shot(_tiled(list(filters), 16, 4), "First filters")}'
+        words.html(f'<div class="r-sheets">{_shot(_tiled(list(filters), 16, 6), "First filters")}'
                    "</div>")  # fmt: skip
     words.section("Feature maps", "Of the first picture above, from early layers to late ones.")
     shots = [
-        _shot(_tiled([_grey(m) for m in seen[f"maps_{i}"]], 8, 2), str(name))
+        _shot(_sheet(seen[f"maps_{i}"]), str(name))
         for i, name in enumerate(seen["layers"].tolist())
     ]
-    words.html(f'<div class="r-shots">{"".join(shots)}</div>')
+    words.html(f'<div class="r-sheets">{"".join(shots)}</div>')
 
 
 def _saliencies(seen: dict[str, Any], names: Sequence[str]) -> list[str]:
@@ -346,10 +348,15 @@ def _saliencies(seen: dict[str, Any], names: Sequence[str]) -> list[str]:
 
 
 def _heat(values: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
-    """(h, w) as (h, w, 3): black over red and yellow to white, scaled to its 99th percentile."""
-    top = float(np.percentile(values, 99)) or 1.0
-    t = np.clip(values / top, 0, 1)[..., None] * 3
+    """(h, w) as (h, w, 3): black, red, yellow, white, from its 5th to its 99.5th percentile."""
+    low, high = np.percentile(values, [5, 99.5])
+    t = np.clip((values - low) / max(float(high - low), 1e-12), 0, 1)[..., None] ** 1.5 * 3
     return np.asarray(np.clip(t - np.array([0.0, 1.0, 2.0]), 0, 1) * 255, np.uint8)
+
+
+def _sheet(maps: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
+    """The maps side by side, each about 64 px wide."""
+    return _tiled([_grey(m) for m in maps], 8, max(1, 64 // maps.shape[2]))
 
 
 def _grey(values: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:

@@ -17,6 +17,7 @@ from recipe_core.runs.curves import Curve
 from recipe_core.runs.watching import Run
 
 HERE = Path(__file__).resolve().parent
+# metric -> title, whether larger is better; a bare string here would be drawn by Streamlit
 METRICS: Mapping[str, tuple[str, bool]] = {
     "accuracy": ("Evaluation accuracy, last", True),
     "best_accuracy": ("Evaluation accuracy, best epoch", True),
@@ -27,7 +28,6 @@ METRICS: Mapping[str, tuple[str, bool]] = {
     "train_accuracy": ("Training accuracy", True),
     "gap": ("Gap: evaluation loss − training loss", False),
 }
-"""metric -> title, whether larger is better"""
 CREDIT = {
     "better": ("pass", "✓", "Proven better"), "worse": ("fail", "✕", "Proven worse"),
     "within noise": ("skipped", "≈", "Within seed noise"), "repeat it": ("warn", "!", "Repeat it"),

@@ -63,7 +63,7 @@ def _first() -> None:
     try:
         proposal: Proposal = pipeline.propose_overfit(opened.workspace())
     except RecipeError as e:
-        words.problem(e)
+        words.note(e)
         return
     words.html("<ul>" + "".join(f"<li>{escaped(r)}</li>" for r in proposal.reasons) + "</ul>")
     _form(proposal.config, None)
@@ -126,9 +126,8 @@ def _tiles(run: Run) -> None:
         ("Training loss", result.get("train_loss", last.get("train/loss")), "all of it, evaluated"
          if "train_loss" in result else "newest step"),
         ("Training accuracy", result.get("train_accuracy"), "all of it, evaluated"),
-        ("Evaluation loss", result.get("loss", last.get("eval/loss")), "newest"),
+        ("Evaluation loss", result.get("loss", last.get("eval/loss")), _gap(run)),
         ("Evaluation accuracy", result.get("accuracy", last.get("eval/accuracy")), "newest"),
-        ("Gap", result.get("gap"), "evaluation loss − training loss"),
     ):  # fmt: skip
         if isinstance(value, int | float):
             shown = f"{value:.1%}" if "accuracy" in title else f"{value:.3g}"
@@ -141,20 +140,33 @@ def _tiles(run: Run) -> None:
         words.html(f'<div class="r-tiles">{"".join(tiles)}</div>')
 
 
+def _gap(run: Run) -> str:
+    gap = run.result.get("gap")
+    return f"{gap:.3g} above the training loss" if isinstance(gap, int | float) else "newest"
+
+
 def _fit(run: Run) -> None:
     if run.status == "done" or "verdict" in run.result:
         _verdict(run)
     elif run.live:
-        held = regularizers(RunConfig.from_json(run.config))
-        words.html(f'<p class="r-faint">{"Held back by " + escaped(", ".join(held)) if held else "Nothing regularizes it."} '  # noqa: E501
-                   "The verdict follows when it ends.</p>")  # fmt: skip
+        held = ", ".join(regularizers(RunConfig.from_json(run.config)))
+        how = f"Held back by {escaped(held)}." if held else "Nothing regularizes it."
+        words.html(f'<p class="r-faint">{how} The verdict follows when it ends.</p>')
     panels = curves.panels(pipeline.curves(opened.workspace(), run.id, most=1000))
-    for panel in (p for p in panels if p.name in ("loss", "accuracy", "update_ratio", "lr")):
-        words.html(f'<div class="r-chart">{escaped(panel.title)}</div>')
-        st.echarts_chart(
-            curves.options(panel, curves.Looks(), overfitting.paint()), height=240,
-            key=f"overfit-chart-{panel.name}", alt=curves.said(panel),
-        )  # fmt: skip
+    drawn = [p for p in panels if p.name in ("loss", "accuracy", "update_ratio", "lr")]
+    for pair in zip(drawn[::2], [*drawn[1::2], None], strict=False):
+        for column, panel in zip(st.columns(2, gap="medium"), pair, strict=True):
+            if panel is not None:
+                with column:
+                    _panel(panel)
+
+
+def _panel(panel: curves.Panel) -> None:
+    words.html(f'<div class="r-chart">{escaped(panel.title)}</div>')
+    st.echarts_chart(
+        curves.options(panel, curves.Looks(), overfitting.paint()), height=250,
+        key=f"overfit-chart-{panel.name}", alt=curves.said(panel),
+    )  # fmt: skip
 
 
 def _verdict(run: Run) -> None:
