@@ -83,9 +83,11 @@ def not_blamed(finding: Finding) -> int:
 
 def blame(finding: Finding, whole: bool) -> str:
     """Which of the shown samples the finding blames."""
-    n, fine = len(finding.subjects.blamed()), not_blamed(finding)
-    beside = "are shown with them, without its mark" if whole else "are left out here"
-    return f"It blames {counted(n, 'sample')}; {fine:,} that may stay {beside}."
+    blamed = counted(len(finding.subjects.blamed()), "sample")
+    fine = counted(not_blamed(finding), "sample")
+    if whole:
+        return f"It blames {blamed}; beside them {fine} that may stay, without its mark."
+    return f"It blames {blamed}. Not shown: {fine} that may stay."
 
 
 # -- groups -------------------------------------------------------------------------------------

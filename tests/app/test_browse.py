@@ -170,7 +170,7 @@ def test_a_copy_to_keep_is_shown_with_its_group_but_not_blamed(workspace: Path) 
     copies = Filter().with_values("finding", ("exact_duplicates",))
     assert place.rows(copies).tolist() == [blamed]
     whole = drawn("browse", finding="Exact duplicates")
-    assert "It blames 1 sample; 1 that may stay" in said(whole)
+    assert "It blames 1 sample; beside them 1 sample that may stay" in said(whole)
     assert set(VIEWS.get(grouping.open_view(place, copies, Order(), Grouping()).key)) == set(
         finding.subjects.rows.tolist()
     )

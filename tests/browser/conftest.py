@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +22,8 @@ FLAGS = (
     "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 )  # fmt: skip
-PATIENCE_MS = 30_000
+PATIENCE_MS = 90_000
+"""A busy machine is no fault: waiting costs nothing where nothing is wrong."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -50,6 +52,45 @@ def site(scanned: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
     """The address of the app on the scanned workspace."""
     with app_on(scanned, tmp_path_factory.mktemp("site")) as address:
         yield address
+
+
+@pytest.fixture(scope="session")
+def shared(scanned: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the scanned workspace that tests write decisions to, one after the other."""
+    place = tmp_path_factory.mktemp("shared") / "workspace"
+    shutil.copytree(scanned, place)
+    return place
+
+
+@pytest.fixture(scope="session")
+def shared_site(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of the app on the workspace that tests write to."""
+    with app_on(shared, tmp_path_factory.mktemp("shared-site")) as address:
+        yield address
+
+
+@pytest.fixture
+def own(shared: Path) -> Path:
+    """The workspace to write to, without anything decided or saved so far."""
+    return undecided(shared)
+
+
+@pytest.fixture
+def own_site(own: Path, shared_site: str) -> str:
+    """The address of the app on it."""
+    return shared_site
+
+
+def undecided(workspace: Path) -> Path:
+    """The workspace with everything taken back that was decided, and without saved views.
+
+    Taken back, not deleted: a server knows what it read by the number of the last decision.
+    """
+    while recipe.undo(workspace) is not None:
+        pass
+    for name in recipe.views(workspace):
+        recipe.forget_view(workspace, name)
+    return workspace
 
 
 @pytest.fixture
@@ -86,22 +127,34 @@ def chromium() -> Iterator[Any]:
         browser.close()
 
 
+@pytest.fixture(scope="session")
+def profile(chromium: Any) -> Iterator[Any]:
+    """One profile for all tests: Streamlit's scripts are fetched and compiled once, not each time.
+
+    What the app keeps in a browser it keeps in the tab (session storage), and every test has its
+    own.
+    """
+    context = chromium.new_context(accept_downloads=True)
+    context.set_default_timeout(PATIENCE_MS)
+    yield context
+    context.close()
+
+
 @pytest.fixture
-def page(chromium: Any) -> Iterator[Any]:
+def page(profile: Any) -> Iterator[Any]:
     """A tab that must ask no other host for anything and have nothing to complain about.
 
     Name it after the server among a test's arguments: it must be closed first.
     """
-    context = chromium.new_context(viewport={"width": 1440, "height": 900}, accept_downloads=True)
-    context.set_default_timeout(PATIENCE_MS)
-    tab = context.new_page()
+    tab = profile.new_page()
+    tab.set_viewport_size({"width": 1440, "height": 900})
     elsewhere: list[str] = []
     complaints: list[str] = []
     tab.on("request", lambda r: elsewhere.append(r.url) if is_elsewhere(r.url) else None)
     tab.on("pageerror", lambda e: complaints.append(str(e)))
     tab.on("console", lambda m: complaints.append(f"{m.text} {m.location}") if is_bad(m) else None)
     yield tab
-    context.close()
+    tab.close()
     assert not elsewhere, f"asked another host: {elsewhere}"
     assert not complaints, complaints
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -19,7 +18,7 @@ from recipe_core import recipe
 from recipe_core.kernel.nouns import BOX_FIELDS
 from recipe_core.store.workspace import Workspace, write_table
 from tests.app.making import N_SAMPLES, write_source
-from tests.browser.conftest import PATIENCE_MS, ROOT
+from tests.browser.conftest import PATIENCE_MS, ROOT, undecided
 from tests.serving import clean_environment, free_port, served
 
 CELL = "[role=gridcell][aria-label]"
@@ -44,7 +43,7 @@ def expect(locator: Any) -> Any:
 
 @pytest.fixture(scope="module")
 def boxed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A scanned workspace with a box on every picture; nobody writes to it."""
+    """A scanned workspace with a box on every picture."""
     place = tmp_path_factory.mktemp("boxed")
     recipe.scan(write_source(place / "pictures"), place / "workspace", engine="here")
     n, corners = N_SAMPLES, np.array(BOX) * [96, 80, 96, 80]
@@ -73,23 +72,15 @@ def grid_on(workspace: Path, folder: Path) -> Any:
 
 @pytest.fixture(scope="module")
 def grid_site(boxed: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of the page on the workspace that nobody writes to."""
+    """The address of the page on it."""
     with grid_on(boxed, tmp_path_factory.mktemp("grid")) as address:
         yield address
 
 
 @pytest.fixture
-def taken(boxed: Path, tmp_path: Path) -> Path:
-    """A copy of the workspace for one test's decisions."""
-    shutil.copytree(boxed, tmp_path / "workspace")
-    return tmp_path / "workspace"
-
-
-@pytest.fixture
-def own_site(taken: Path, tmp_path: Path) -> Iterator[str]:
-    """The address of the page on the test's own workspace."""
-    with grid_on(taken, tmp_path) as address:
-        yield address
+def taken(boxed: Path) -> Path:
+    """The workspace with nothing decided about it."""
+    return undecided(boxed)
 
 
 def opened_grid(page: Any, address: str) -> Any:
@@ -182,9 +173,9 @@ def topmost(page: Any) -> int:
 
 
 def test_commands_are_about_the_selection_or_the_cursor(
-    own_site: str, page: Any, taken: Path
+    grid_site: str, page: Any, taken: Path
 ) -> None:
-    opened_grid(page, own_site)
+    opened_grid(page, grid_site)
     for key in ("x", "ArrowRight", "x", "ArrowRight", "3", "ArrowRight", "x"):  # as fast as can be
         page.keyboard.press(key)
     said(page, done=[["exclude", [0]], ["exclude", [1]], ["tag3", [2]], ["exclude", [3]]])
@@ -200,9 +191,9 @@ def test_commands_are_about_the_selection_or_the_cursor(
 
 
 def test_the_grid_stays_where_it_was_when_something_leaves_the_view(
-    own_site: str, page: Any
+    grid_site: str, page: Any, taken: Path
 ) -> None:
-    opened_grid(page, f"{own_site}/?hide=1&size=220")
+    opened_grid(page, f"{grid_site}/?hide=1&size=220")
     page.keyboard.press("End")
     page.keyboard.press("ArrowUp")
     place = int(current(page).removeprefix("cell-"))
