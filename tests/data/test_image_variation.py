@@ -32,6 +32,13 @@ def test_an_ordinary_set_passes():
     assert finding.numbers["orientations"].keys() == {"1", "6"}
 
 
+def test_a_property_that_no_picture_has_is_left_out():
+    blank = photos(20) | {"sharpness": np.full(20, np.nan)}
+    finding = judged(CHECK, make_evidence(blank))
+    assert finding.verdict == "pass"
+    assert "sharpness" not in finding.numbers["quantiles"]
+
+
 def test_quantiles_are_numpys():
     columns = photos()
     q = judged(CHECK, make_evidence(columns)).numbers["quantiles"]

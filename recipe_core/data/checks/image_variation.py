@@ -99,7 +99,8 @@ def judge(evidence: Evidence, params: Params) -> Finding:
     if n == 0:
         raise MissingInput("no picture could be read")
     props = [p for p in properties.measured(evidence, "number") if p.name in NAMES]
-    ranges = [range_of(evidence, p, usable, params.fence) for p in props]
+    found = (range_of(evidence, p, usable, params.fence) for p in props)
+    ranges = [r for r in found if r is not None]
     mixed = mixtures(evidence, usable, params)
     return Finding(
         "warn" if mixed else "pass", summary(evidence, ranges, mixed, n),
@@ -110,12 +111,15 @@ def judge(evidence: Evidence, params: Params) -> Finding:
 
 def range_of(
     evidence: Evidence, prop: Property, usable: npt.NDArray[np.bool_], fence: float
-) -> Range:
-    """Quantiles of a property and the rows outside Tukey's fences."""
+) -> Range | None:
+    """Quantiles of a property and the rows outside Tukey's fences; None where no picture has it
+    (nobody can say how sharp a blank one is)."""
     values = properties.numbers(evidence, prop)
     on_scale = properties.scaled(values, prop)
     rows = rows_where(usable & np.isfinite(on_scale))
     x = on_scale[rows]
+    if not len(x):
+        return None
     quantiles = np.quantile(x, QUANTILES)
     q1, q3 = quantiles[3], quantiles[5]
     # Where most pictures are equal (one camera) the quartiles meet and everything else would be
