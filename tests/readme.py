@@ -84,6 +84,7 @@ def ran(document: Path, folder: Path) -> Iterator[tuple[Block, str]]:
     """
     if not (folder / "sample_data").exists():
         shutil.copytree(ROOT / "sample_data", folder / "sample_data")
+        shutil.copytree(ROOT / "docs" / "tasks", folder / "docs" / "tasks")
     with scan_ended(folder):
         for block in blocks(document.read_text(encoding="utf-8")):
             outputs = [run(command, folder) for command in block.commands]

@@ -23,6 +23,9 @@ from recipe_core.reporting.wording import number
 
 START = Probe("start", 1, "recipe_core.skeleton.probes.start:start", 180.0)
 
+MOST_ERROR = 0.25
+"""Of the expectation: seeds that scatter more say that the loss is wild, not that it is unknown."""
+
 
 @dataclass(frozen=True)
 class Params:
@@ -52,8 +55,8 @@ class Params:
 def judge(readings: Readings, params: Params) -> Finding:
     read = readings.need("start")
     loss = float(np.mean(read["losses"]))
-    error = _error(read)
     expected, basis = expectation(read)
+    error = min(_error(read), MOST_ERROR * abs(expected) / params.errors)
     numbers = {
         "loss": loss, "losses": read["losses"], "expected": expected, "basis": basis,
         "standard_error": error, "n": read["n"], "uniform": read["uniform"],
@@ -114,7 +117,8 @@ def _verdict(
         return "fail", ", not a finite number", (
             "Look at the input's range and the weights' size; in half precision at overflow."
         )  # fmt: skip
-    spread = apparent_spread(read, loss - params.errors * error, expected)
+    tamest = float(np.min(read["losses"])) - params.errors * float(read["standard_error"])
+    spread = apparent_spread(read, tamest, expected)
     if spread > params.warn_spread:
         said = f", as if the logits were drawn with standard deviation {spread:.1f}"
         step = (

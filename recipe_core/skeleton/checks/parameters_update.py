@@ -110,7 +110,8 @@ def _unknown(seen: Reading) -> list[Fault]:
     if seen["hidden"]:
         faults.append(Fault(
             f"the model calls {counted(len(seen['hidden']), 'layer')} that it does not own "
-            f"({', '.join(seen['hidden'])}): the optimizer never hears of their weights",
+            f"({', '.join(dict.fromkeys(seen['hidden']))}): the optimizer never hears of their "
+            "weights",
             "Keep layers in nn.ModuleList, nn.ModuleDict or nn.Sequential, or as attributes.",
             tuple(seen["hidden"]),
         ))  # fmt: skip

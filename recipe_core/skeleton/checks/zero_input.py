@@ -1,8 +1,9 @@
 """Does the net do better with the pictures than without them?
 
 Set every input to zero and train: the net can then learn the class shares and nothing else. Trained
-on real pictures it must do better on held-out ones, beyond the noise of seeds and samples. If it
-does not, the pictures do not reach the net, or what it learns from them is not about the labels.
+on real pictures it must do better on held-out ones than that, and than the best constant answer,
+beyond the noise of seeds and samples. If it does not, the pictures do not reach the net, or what it
+learns from them is not about the labels.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from recipe_core.kernel.nouns import Chart, Finding
 from recipe_core.kernel.params import setting
 from recipe_core.kernel.readings import Reading, Readings
 
-ARMS = Probe("arms", 1, "recipe_core.skeleton.probes.arms:arms", 240.0)
+ARMS = Probe("arms", 2, "recipe_core.skeleton.probes.arms:arms", 240.0)
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,11 @@ class Gain:
 
 def judge(readings: Readings, params: Params) -> Finding:
     read = readings.need("arms")
-    hits = gain(read["real_hits"].astype(float), read["zero_hits"].astype(float), params)
+    held = read["real_hits"].astype(float)
+    hits = worst(
+        gain(held, read["zero_hits"].astype(float), params),
+        gain(held, read["constant_hits"].astype(float)[None], params),
+    )
     train = gain(
         read["real_train_hits"].astype(float), read["zero_train_hits"].astype(float), params
     )
@@ -86,14 +91,14 @@ def judge(readings: Readings, params: Params) -> Finding:
         return Finding(verdict, text, step, numbers, charts=_charts(read), value=round(real, 4),
                        expected=wanted)  # fmt: skip
 
-    if hits.sure or loss.sure:
-        return told("pass", f"{seen[:1].upper()}{seen[1:]}: the pictures are used.")
     if numbers["spread_of_outputs"] < params.moves:
         return told(
             "fail", f"The outputs do not depend on the pictures: over {read['n_eval']} of them "
             f"they spread by {numbers['spread_of_outputs']:.2g}; {seen}.",
             "Look at see_the_input (is it constant?) and at dead units.",
         )  # fmt: skip
+    if hits.sure or loss.sure:
+        return told("pass", f"{seen[:1].upper()}{seen[1:]}: the pictures are used.")
     if train.mean > params.memorised:
         if params.carries * train.mean > hits.margin:
             return told(
@@ -115,19 +120,29 @@ def judge(readings: Readings, params: Params) -> Finding:
 def gain(real: Any, blank: Any, params: Params) -> Gain:
     """The mean of real - blank over (seeds, samples), and the margin of both kinds of chance."""
     difference = real - blank
-    seeds = difference.mean(1)
-    samples = difference.mean(0)
+    seeds, samples = difference.mean(1), difference.mean(0)
     over_seeds = seeds.std(ddof=1) / math.sqrt(len(seeds)) if len(seeds) > 1 else 0.0
     over_samples = samples.std(ddof=1) / math.sqrt(len(samples)) if len(samples) > 1 else math.inf
+    if real.max() <= 1 and real.min() >= 0:  # shares: few samples may agree by chance (Laplace)
+        p = (real.mean() * len(samples) + 1) / (len(samples) + 2)
+        over_samples = max(over_samples, math.sqrt(p * (1 - p) / len(samples)))
     margin = math.hypot(params.seeds_t * over_seeds, params.samples_z * over_samples)
     return Gain(float(seeds.mean()), float(margin))
 
 
+def worst(*gains: Gain) -> Gain:
+    """The gain that is furthest from being sure: every baseline must be beaten."""
+    return min(gains, key=lambda g: g.mean - g.margin)
+
+
 def loss_gain(read: Reading, params: Params) -> Gain:
-    """By how much the pictures lower the held-out loss."""
+    """By how much the pictures lower the held-out loss, below blank ones and the best constant."""
     real, blank = read.get("real_losses"), read.get("zero_losses")
     if real is not None and blank is not None and np.isfinite(real).all():
-        return gain(blank, real, params)
+        constant = read.get("constant_losses")
+        below = [gain(blank, real, params)] if np.isfinite(blank).all() else []
+        below += [gain(constant[None], real, params)] if constant is not None else []
+        return worst(*below) if below else Gain(0.0, math.inf)
     difference = read["zero_loss"] - read["real_loss"]
     error = difference.std(ddof=1) / math.sqrt(len(difference)) if len(difference) > 1 else math.inf
     return Gain(float(difference.mean()), float(params.seeds_t * error))

@@ -21,6 +21,8 @@ from recipe_core.skeleton.probes.common import (
     some,
     stacked,
 )
+from recipe_core.skeleton.probes.start import best_constant
+from recipe_core.training.floors import as_output, output_kind
 
 SEEDS = 3
 STEPS = 100
@@ -41,7 +43,8 @@ def arms(bench: Any, progress: Progress) -> Reading:
              samples), real_hits, zero_hits (SEEDS, n_eval) bool, real_train_hits,
              real_spread (of an output over the held-out samples), real_curve, zero_curve (SEEDS,
              steps); real_losses, zero_losses (SEEDS, n_eval) of each
-             sample where the loss function takes one alone
+             sample where the loss function takes one alone; constant_hits, constant_losses
+             (n_eval,) of the best output that is the same for all
     """
     plan = _plan(bench)
     data = _Judged(bench, plan["wide"])
@@ -51,6 +54,7 @@ def arms(bench: Any, progress: Progress) -> Reading:
             clock = Clock(6 * SECONDS, progress, f"{arm} pictures, seed {k + 1} of {SEEDS}")
             _collect(found, arm, data.judged(_trained(bench, k, plan, clock, arm == "zero", None),
                                              arm == "zero"))  # fmt: skip
+    found |= _constant(bench, data)
     y = data.eval[1].cpu().numpy()
     shares = np.bincount(y, minlength=bench.task.num_classes) / len(y)
     return Reading(
@@ -58,6 +62,17 @@ def arms(bench: Any, progress: Progress) -> Reading:
          "n_train": len(data.train[1]), "majority": float(shares.max())},
         {name: np.array(values) for name, values in found.items()},
     )  # fmt: skip
+
+
+def _constant(bench: Any, data: _Judged) -> dict[str, list[Any]]:
+    """Hits and losses on held-out samples of the best output that is the same for all of them."""
+    y, learned = data.eval[1], data.train[1]
+    kind = output_kind(bench.logits(bench.model(), data.eval[0][:8]))
+    _, bias = best_constant(bench, learned, kind, bench.task.num_classes)
+    z = as_output(torch.tensor(bias, device=y.device).expand(len(y), -1), kind)
+    each = sample_losses(bench.loss_fn, z, y)
+    hits = {"constant_hits": list(predicted(bench, z) == y.cpu().numpy())}
+    return hits if each is None else hits | {"constant_losses": list(each)}
 
 
 def wider(bench: Any, progress: Progress) -> Reading:

@@ -28,6 +28,16 @@ def start_afresh(seed: int) -> None:
     torch.set_default_dtype(torch.float32)
 
 
+def spent() -> float:
+    """Seconds that this process has worked: on a GPU those of the clock, else those of its cores.
+
+    What other processes take of a busy machine does not count.
+    """
+    if torch.cuda.is_initialized() or torch.backends.mps.is_available():
+        return time.perf_counter()
+    return time.process_time() / torch.get_num_threads()
+
+
 class Clock:
     """How long a probe has been at it, and how long it may.
 
@@ -36,12 +46,12 @@ class Clock:
 
     def __init__(self, seconds: float, progress: Progress, activity: str) -> None:
         self.seconds, self._progress, self._activity = seconds, progress, activity
-        self.start = time.perf_counter()
+        self.start = spent()
 
     @property
     def passed(self) -> float:
         """Seconds since the start."""
-        return time.perf_counter() - self.start
+        return spent() - self.start
 
     @property
     def over(self) -> bool:
@@ -91,11 +101,11 @@ def pace(bench: Any, steps: int = 2) -> float:
     batches = batches_without_end(bench, bench.seed)
     bench.step(model, next(batches), optimizer)  # the first one also allocates
     wait(bench)
-    start = time.perf_counter()
+    start = spent()
     for _ in range(steps):
         bench.step(model, next(batches), optimizer)
     wait(bench)
-    return (time.perf_counter() - start) / steps
+    return (spent() - start) / steps
 
 
 def wait(bench: Any) -> None:
@@ -147,26 +157,6 @@ def sample_losses(loss_fn: Callable[..., Any], z: Any, y: Any) -> Floats | None:
         return torch.stack(found).double().cpu().numpy()
     except Exception:
         return None
-
-
-def output_kind(z: Any) -> str:
-    """What a model puts out: "probabilities", "log_probabilities", or "logits"."""
-    z = z.double()
-    if not bool(torch.isfinite(z).all()):
-        return "logits"
-    ones = torch.ones(len(z), dtype=z.dtype, device=z.device)
-    if bool((z >= 0).all()) and torch.allclose(z.sum(1), ones, atol=1e-3):
-        return "probabilities"
-    if bool((z <= 1e-6).all()) and torch.allclose(z.exp().sum(1), ones, atol=1e-3):
-        return "log_probabilities"
-    return "logits"
-
-
-def as_output(z: Any, kind: str) -> Any:
-    """Logits as the kind of output that the model gives."""
-    if kind == "probabilities":
-        return torch.softmax(z, 1)
-    return torch.log_softmax(z, 1) if kind == "log_probabilities" else z
 
 
 def predicted(bench: Any, z: Any) -> npt.NDArray[np.int64]:

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 
 from recipe_core.kernel.errors import MissingInput
 from recipe_core.kernel.progress import Progress
@@ -14,12 +13,11 @@ from recipe_core.kernel.readings import Reading
 from recipe_core.skeleton.probes.common import (
     Clock,
     Floats,
-    as_output,
     eval_logits,
-    output_kind,
     predicted,
     sample_losses,
 )
+from recipe_core.training.floors import floor_of, output_kind
 
 SAMPLES = 32
 FEWER = 16
@@ -137,43 +135,3 @@ def _loss(bench: Any, z: Any, y: Any) -> float:
     with torch.no_grad():
         loss: float = float(bench.loss_fn(z, y))
     return loss
-
-
-def floor_of(loss_fn: Any, y: Any, classes: int, kind: str) -> tuple[float, float]:
-    """(lowest, uniform): the least that the loss function gives on these labels, and its value on
-    equal outputs.
-
-    Found by descent on free outputs from confident right ones; -inf where it falls without end
-    (probabilities or log-probabilities are then tried within their bounds).
-    """
-    right = nn.functional.one_hot(y, classes).float()
-    with torch.no_grad():
-        uniform = float(loss_fn(as_output(torch.zeros_like(right), kind), y))
-    lowest = _descended(loss_fn, right, y, "logits")
-    if lowest == -np.inf and kind != "logits":
-        lowest = _descended(loss_fn, right, y, kind)
-    return lowest, uniform
-
-
-def _descended(loss_fn: Any, right: Any, y: Any, kind: str) -> float:
-    confident = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0]
-    with torch.no_grad():
-        found = [float(loss_fn(as_output(s * right, kind), y)) for s in confident]
-        far = float(loss_fn(as_output(1e4 * right, kind), y))
-        further = float(loss_fn(as_output(2e4 * right, kind), y))
-    if further < far - 1 and far < min(found) - 1:
-        return -np.inf
-    best = int(np.nanargmin(found))
-    z = (confident[best] * right).requires_grad_()
-    rate = torch.optim.Adam([z], lr=0.1)
-    lowest = found[best]
-    with torch.enable_grad():
-        for _ in range(300):
-            loss = loss_fn(as_output(z, kind), y)
-            if not loss.requires_grad or not bool(torch.isfinite(loss)):
-                break
-            lowest = min(lowest, float(loss.detach()))
-            rate.zero_grad()
-            loss.backward()
-            rate.step()
-    return lowest

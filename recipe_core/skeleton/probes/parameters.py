@@ -24,7 +24,7 @@ def parameters(bench: Any, progress: Progress) -> Reading:
              requires_grad, frozen, used (its module was called), bias, kind of the module;
              strangers: tensors in the graph that are no parameters of the model;
              foreign: tensors of the optimizer that the model does not have;
-             hidden: modules with weights that the model calls but does not own;
+             hidden: kinds of the layers with weights that the model calls but does not own;
              unmatched: prefixes of `frozen` that no parameter has
     """
     progress("gradients", 0, BATCHES)
@@ -69,10 +69,10 @@ def parameters(bench: Any, progress: Progress) -> Reading:
         "strangers": sorted(strangers.values()),
         "foreign": [str(tuple(p.shape)) for g in optimizer.param_groups for p in g["params"]
                     if id(p) not in mine],
-        "hidden": sorted({
+        "hidden": sorted(
             type(m).__name__ for k, m in called.items()
-            if k not in owned and any(id(p) not in mine for p in m.parameters())
-        }),
+            if k not in owned and any(id(p) not in mine for p in m.parameters(recurse=False))
+        ),
         "unmatched": [f for f in frozen if not any(n.startswith(f) for n, _ in named)],
         "declared_frozen": list(frozen),
         "finite": bool(torch.isfinite(loss.detach()).all()),

@@ -10,14 +10,13 @@ import torch
 from recipe_core.kernel.progress import Progress
 from recipe_core.kernel.readings import Reading
 from recipe_core.skeleton.probes.common import (
-    as_output,
     mean_loss,
-    output_kind,
     sample_losses,
     some,
     stacked,
     train_logits,
 )
+from recipe_core.training.floors import as_output, output_kind
 
 SAMPLES = 512
 SEEDS = 3
@@ -88,7 +87,7 @@ def best_constant(bench: Any, y: Any, kind: str, classes: int) -> tuple[float, l
             loss = bench.loss_fn(as_output(bias.expand(len(y), -1), kind), y)
             if not loss.requires_grad or not bool(torch.isfinite(loss)):
                 break
-            if float(loss) < best:
+            if float(loss.detach()) < best:
                 best, kept = float(loss.detach()), bias.detach().clone()
             rate.zero_grad()
             loss.backward()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -42,10 +43,9 @@ def twice(bench: Any, progress: Progress) -> Reading:
             for process in processes:
                 process.kill()
                 process.wait()
-        failed = [log.read_text(errors="replace") for log, out in zip(logs, outs, strict=True)
-                  if not out.exists()]  # fmt: skip
-        if failed:
-            return _failed(bench, failed[0])
+        for log, out, process in zip(logs, outs, processes, strict=True):
+            if not out.exists():
+                return _failed(bench, log.read_text(errors="replace"), process.returncode)
         one, other = (json.loads(out.read_text()) for out in outs)
     return Reading(compared(one, other) | {"seed": bench.seed, "device": bench.device.type})
 
@@ -70,9 +70,15 @@ def _wait(processes: list[subprocess.Popen[bytes]], progress: Progress) -> None:
         time.sleep(0.1)
 
 
-def _failed(bench: Any, said: str) -> Reading:
+def _failed(bench: Any, said: str, code: int) -> Reading:
     lines = said.strip().splitlines()
     last = lines[-1] if lines else "it ended without a word"
+    if code == -9:
+        return Reading(error="one of the two processes took too long or too much memory",
+                       whose="time")  # fmt: skip
+    if code < 0:
+        return Reading(error=f"{signal.Signals(-code).name}: {last}", traceback=said[-8000:],
+                       whose="crash")  # fmt: skip
     own = bench.task.path and str(bench.task.path) in said
     return Reading(error=last, traceback=said[-8000:], whose="task" if own else "recipe")
 

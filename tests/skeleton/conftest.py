@@ -1,0 +1,5 @@
+"""What do all tests of the skeleton share?"""
+
+from tests.skeleton.bench import two
+
+__all__ = ["two"]

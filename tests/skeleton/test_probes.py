@@ -1,0 +1,165 @@
+"""Do the probes read what is there? Against closed forms, and tasks whose answer is known."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from recipe_core.kernel.check import judged
+from recipe_core.kernel.progress import silent
+from recipe_core.kernel.readings import Reading, Readings
+from recipe_core.skeleton.bench_process import about
+from recipe_core.skeleton.checks import (
+    batch_order,
+    checkpoint_reload,
+    learning_rate,
+    loss_at_init,
+    overfit_batch,
+    parameters_update,
+)
+from recipe_core.skeleton.probes import checkpoint, order, parameters, start, twice
+from recipe_core.skeleton.probing import probed
+from recipe_core.store.readings import ReadingStore
+from recipe_core.training.bench import Bench
+from tests.skeleton.bench import PLAIN, bench_of
+
+
+@pytest.fixture(scope="module")
+def plain(two: Path, tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    return bench_of(two, tmp_path_factory.mktemp("plain"))
+
+
+def test_a_plain_pipeline_passes(plain: Bench) -> None:
+    checks = (loss_at_init, batch_order, parameters_update, overfit_batch, learning_rate,
+              checkpoint_reload)  # fmt: skip
+    probes = {p.name: p for c in checks for p in c.CHECK.probes}
+    readings = Readings({n: probed(p, plain) for n, p in probes.items()}, about(plain))
+    for check in checks:
+        finding = judged(check.CHECK, readings)
+        assert finding.verdict == "pass", finding.summary
+
+
+def test_the_best_constant_output_costs_the_entropy_of_the_shares(plain: Bench) -> None:
+    y = torch.tensor([0] * 90 + [1] * 10)
+    loss, bias = start.best_constant(plain, y, "logits", 2)
+    entropy = -(0.9 * math.log(0.9) + 0.1 * math.log(0.1))
+    assert loss == pytest.approx(entropy, abs=1e-4)
+    assert bias[0] - bias[1] == pytest.approx(math.log(9), abs=0.05)
+
+
+def test_made_up_logits_cost_what_the_normal_integral_says(plain: Bench) -> None:
+    """For two classes the excess is E log(1 + exp(s sqrt(2) g)) - log 2, by quadrature."""
+    y = torch.arange(4000) % 2
+    got = dict(zip(start.WILDNESS, start.wild(plain, y, "logits", 2, 4000), strict=True))
+    nodes, weights = np.polynomial.hermite_e.hermegauss(80)
+    for spread in (0.5, 1.0, 2.0):
+        exact = (weights * np.log1p(np.exp(spread * math.sqrt(2) * nodes))).sum()
+        assert got[spread] == pytest.approx(exact / weights.sum(), rel=0.05)
+
+
+def test_the_leaves_of_a_loss_are_the_tensors_that_it_depends_on() -> None:
+    used, cut = nn.Linear(3, 2), nn.Linear(3, 3)
+    with torch.no_grad():
+        x = cut(torch.ones(4, 3))
+    found = {id(leaf) for leaf in parameters.leaves(used(x).sum())}
+    assert found == {id(p) for p in used.parameters()}
+
+
+HIDDEN = PLAIN.replace(
+    "def build_model(num_classes, width=1.0):",
+    """
+class Net(nn.Module):
+    def __init__(self, num_classes):
+        super().__init__()
+        self.layers = [nn.Conv2d(3, 8, 3, 2, 1)]
+        self.head = nn.Linear(512, num_classes)
+    def forward(self, x):
+        return self.head(torch.relu(self.layers[0](x)).flatten(1))
+
+def build_model(num_classes):
+    return Net(num_classes)
+
+def unused(num_classes, width=1.0):""",
+)
+DETACHED = (
+    PLAIN
+    + """
+class Cut(nn.Module):
+    def forward(self, x):
+        return x.detach()
+
+whole = build_model
+def build_model(num_classes):
+    model = whole(num_classes)
+    model.insert(2, Cut())
+    return model
+"""
+)
+FROZEN = PLAIN + 'frozen = ["0."]\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [(HIDDEN, "does not own (Conv2d)"), (DETACHED, "`0` (2 tensors) never move: no gradient"),
+     (FROZEN, "move though they are meant to stay")],
+)  # fmt: skip
+def test_what_is_hidden_cut_off_or_not_frozen_is_named(
+    text: str, says: str, two: Path, tmp_path: Path
+) -> None:
+    bench = bench_of(two, tmp_path, text)
+    check = parameters_update.CHECK
+    finding = judged(check, Readings({p.name: probed(p, bench) for p in check.probes}))
+    assert finding.verdict == "fail" and says in finding.summary, finding.summary
+
+
+def test_the_order_is_read_without_opening_a_picture(plain: Bench) -> None:
+    read = order.order(plain, silent)
+    assert read["how"] == "numbered" and sorted(read["first"]) == list(range(300))
+    assert np.array_equal(read["labels"], plain.labels("train")[read["first"]])
+    assert read["same_again"] and not np.array_equal(read["first"], read["second"])
+
+
+def test_a_trace_depends_on_the_seed_and_on_nothing_else(plain: Bench) -> None:
+    one, again = twice.trace(plain, 2), twice.trace(plain, 2)
+    same = twice.compared(one, again)
+    assert not same["start"] and all(s["loss"] and not s["tensors"] for s in same["steps"])
+    other = Bench(plain.task, plain.config.but(seed=1), plain.images, plain.workspace)
+    differs = twice.compared(one, twice.trace(other, 2))
+    assert len(differs["start"]) == 4 and not differs["steps"][0]["x"]
+
+
+def test_two_optimizers_differ_where_their_states_do() -> None:
+    net = nn.Linear(2, 2)
+    trained, fresh = (torch.optim.Adam(net.parameters(), lr=0.1) for _ in range(2))
+    net(torch.ones(1, 2)).sum().backward()
+    trained.step()
+    assert checkpoint.optimizer_difference(trained, trained) == []
+    assert "exp_avg of tensor 0" in checkpoint.optimizer_difference(trained, fresh)
+    fresh.load_state_dict(trained.state_dict())
+    fresh.param_groups[0]["lr"] = 0.2
+    assert checkpoint.optimizer_difference(trained, fresh) == ["lr of group 0"]
+
+
+def test_readings_come_back_as_they_were_read(tmp_path: Path) -> None:
+    store = ReadingStore(tmp_path / "sanity" / "key")
+    reading = Reading(
+        {"nan": math.nan, "list": [1.5, math.inf, {"deep": -math.inf}], "text": "ä"},
+        {"hits": np.array([True, False]), "z": np.ones((2, 3), np.float32)}, seconds=1.5,
+    )  # fmt: skip
+    store.write_about({"task": "t.py"})
+    store.write("one", 2, reading)
+    store.write("two", 1, Reading(error="it hung", whose="time"))
+    back = store.read({"one": 2, "two": 1, "three": 1})
+    assert back.about == {"task": "t.py"} and list(back) == ["one", "two"]
+    got = back.by_name["one"]
+    assert math.isnan(got["nan"]) and got["list"] == [1.5, math.inf, {"deep": -math.inf}]
+    assert np.array_equal(got["hits"], reading["hits"]) and got["z"].dtype == np.float32
+    assert back.by_name["two"].whose == "time"
+    assert list(store.read({"one": 3})) == [], "another version's reading is not used"
+    store.forget(["two"])
+    assert list(store.read({"two": 1})) == []
