@@ -511,9 +511,9 @@ def _clear_line() -> None:
 
 
 def _report(asked: argparse.Namespace) -> int:
-    from recipe_core import recipe
+    from recipe_core import pipeline
 
-    _say(f"Wrote {recipe.write_report(asked.workspace, asked.output)}")
+    _say(f"Wrote {pipeline.write_report(asked.workspace, asked.output)}")
     return FINE
 
 

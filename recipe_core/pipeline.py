@@ -455,6 +455,46 @@ def judge_overfit(
     return judged(CHECK, read, layers.get(CHECK.id, {}))
 
 
+def overfit_findings(
+    workspace: Path | str | None = None, overrides: Overrides | None = None
+) -> tuple[Finding, ...]:
+    """What the newest finished overfit run and the ledger say; skipped before there are any."""
+    from dataclasses import asdict
+
+    from recipe_core.kernel.check import judged
+    from recipe_core.kernel.readings import Reading, Readings
+    from recipe_core.overfit.checks import proven_changes, training_fit
+
+    place = _place(workspace)
+    layers = recipe.thresholds(place, overrides, "overfit")
+    newest = next((r for r in runs(place) if r.kind == "overfit" and "verdict" in r.result), None)
+    fit = (
+        judge_overfit(place, newest.id, layers.get(training_fit.CHECK.id))
+        if newest
+        else judged(training_fit.CHECK, Readings())
+    )
+    book = Reading({"entries": [asdict(e) for e in ledger(place)]})
+    check = proven_changes.CHECK
+    told = judged(check, Readings({proven_changes.READING: book}), layers.get(check.id, {}))
+    return fit, told
+
+
+def training_findings(workspace: Path | str | None = None) -> tuple[Finding, ...]:
+    """Everything known of the training pipeline and its runs that could be judged."""
+    found = (*last_sanity(workspace).findings, *overfit_findings(workspace))
+    return tuple(f for f in found if f.verdict != "skipped")
+
+
+def report_bytes(workspace: Path | str | None, kind: str) -> bytes:
+    """The report of data and training as `html`, `json` or `md`. See recipe.report_bytes."""
+    return recipe.report_bytes(workspace, kind, training_findings(workspace))
+
+
+def write_report(workspace: Path | str | None, path: Path | str) -> Path:
+    """Writes the report of data and training. See recipe.write_report."""
+    return recipe.write_report(workspace, path, training_findings(workspace))
+
+
 def ledger(workspace: Path | str | None = None) -> tuple[Entry, ...]:
     """Every finished training run as the ledger sees it, oldest first."""
     from recipe_core.overfit.ledger import entry

@@ -741,8 +741,13 @@ def _views(workspace: Path | str | None) -> Views:
 # -- reports ------------------------------------------------------------------------------------
 
 
-def report_bytes(workspace: Path | str | None, kind: str) -> bytes:
-    """The report as `html` (one self-contained file), `json` or `md`."""
+def report_bytes(
+    workspace: Path | str | None, kind: str, further: Sequence[Finding] = ()
+) -> bytes:
+    """The report as `html` (one self-contained file), `json` or `md`.
+
+    further  findings of later stages, after those of the data
+    """
     from recipe_core.reporting.html import html_report
     from recipe_core.reporting.markdown import markdown_report
 
@@ -752,6 +757,7 @@ def report_bytes(workspace: Path | str | None, kind: str) -> bytes:
     found, report = evidence(place.path), last_report(place.path)
     if report is None:
         raise Misuse(f"{place.path} holds no findings yet. Run: recipe check -w {place.path}")
+    report = replace(report, findings=(*report.findings, *further))
     if kind == "json":
         return to_json(report).encode()
     if kind == "md":
@@ -759,14 +765,16 @@ def report_bytes(workspace: Path | str | None, kind: str) -> bytes:
     return html_report(report, found, _files(place), checks()).encode()
 
 
-def write_report(workspace: Path | str | None, path: Path | str) -> Path:
+def write_report(
+    workspace: Path | str | None, path: Path | str, further: Sequence[Finding] = ()
+) -> Path:
     """Writes the report; the ending of the name says which kind. Returns the path."""
     target = Path(path)
     ending = target.suffix.lstrip(".").lower()
     kind = {"htm": "html", "markdown": "md"}.get(ending, ending)
     if kind not in REPORT_KINDS:
         raise Misuse(f"The report's name must end in .html, .json or .md, not {target.name!r}.")
-    content = report_bytes(workspace, kind)
+    content = report_bytes(workspace, kind, further)
     try:
         replaced(target, lambda p: p.write_bytes(content))
     except OSError as e:
