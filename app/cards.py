@@ -163,7 +163,7 @@ def _explained(finding: Finding) -> None:
 
 def page_of(finding: Finding) -> str:
     """The file of the page on which a finding's full card stands."""
-    return "skeleton.py" if finding.stage == "skeleton" else "findings.py"
+    return {"skeleton": "skeleton.py", "overfit": "overfit.py"}.get(finding.stage, "findings.py")
 
 
 def _links(finding: Finding) -> None:

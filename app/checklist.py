@@ -70,8 +70,8 @@ RECIPE = (
                                  "dead_units", "checkpoint_reload", "learning_rate")),
     )),
     Stage("overfit", "3 · Overfit", "A model big enough, one change at a time.", (
-        Item("Nearest paper's network"),
-        Item("Training loss falls to its floor", ("training_fit",)),
+        Item("A model that fits its training set", ("training_fit",)),
+        Item("One change at a time, beyond seed noise", ("proven_changes",)),
     )),
     Stage("regularize", "4 · Regularize", "Trade training loss for validation loss.", (
         Item("More data"), Item("Augmentation"), Item("Smaller input, smaller model"),

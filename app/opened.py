@@ -146,6 +146,17 @@ def _sanity(_workspace: str, _state: str, _pipeline: str) -> pipeline.Sanity:
     return pipeline.last_sanity(workspace())
 
 
+def overfit() -> tuple[Finding, ...]:
+    """What the newest overfit run and the ledger of runs say; skipped before there are any."""
+    known = tuple((r.id, r.status) for r in pipeline.runs(workspace()))
+    return _overfit(str(workspace()), state(), known)
+
+
+@lru_cache(maxsize=2)
+def _overfit(_workspace: str, _state: str, _known: object) -> tuple[Finding, ...]:
+    return pipeline.overfit_findings(workspace())
+
+
 def pipeline_state() -> str:
     """Changes whenever what is known of the training pipeline does: readings, answers of people."""
     folder = workspace() / "sanity"
@@ -162,7 +173,8 @@ def reported(check_id: str) -> Finding | None:
     found = findings().get(check_id)
     if found is not None or not has_results():
         return found
-    return next((f for f in sanity().findings if f.check == check_id), None)
+    of_training = (*sanity().findings, *overfit())
+    return next((f for f in of_training if f.check == check_id), None)
 
 
 def judged(check_id: str, thresholds: Mapping[str, Value]) -> Finding:

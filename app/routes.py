@@ -28,7 +28,7 @@ from starlette.routing import Route
 
 from app import answering, marks, opened
 from app.views import VIEWS
-from recipe_core import recipe
+from recipe_core import pipeline, recipe
 from recipe_core.kernel.errors import Misuse, RecipeError
 
 WINDOW = 128
@@ -140,7 +140,7 @@ async def report(request: Request) -> Response:
     """The HTML report for the preview."""
     if not _is_current(request.path_params["token"]):
         return _refused("these results are gone", 410)
-    found = await run_in_threadpool(recipe.report_bytes, opened.workspace(), "html")
+    found = await run_in_threadpool(pipeline.report_bytes, opened.workspace(), "html")
     return Response(found, media_type="text/html", headers=REPORT)
 
 

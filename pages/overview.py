@@ -70,7 +70,7 @@ def _notes(last: Report) -> None:
 
 
 def _worst(last: Report) -> None:
-    found = [*last.findings, *opened.sanity().findings]
+    found = [*last.findings, *opened.sanity().findings, *opened.overfit()]
     asking = checklist.next_steps(found)
     bad = [f for f in worst_first(found) if f.verdict in ("fail", "warn", "error")]
     if not bad:
@@ -94,11 +94,9 @@ def _recipe(last: Report | None) -> None:
     of_pipeline = {f.check: f for f in opened.sanity().findings} if last else {}
     # what was never asked for is no evidence: not yet, as before the first examination
     of_pipeline = {c: f for c, f in of_pipeline.items() if f.verdict != "skipped" or _asked(c)}
-    stages = "".join(
-        _stage(s, of_pipeline, _pipeline_is_old()) if s.id == "skeleton"
-        else _stage(s, findings, old)
-        for s in _stages()
-    )  # fmt: skip
+    of_runs = {f.check: f for f in opened.overfit() if f.verdict != "skipped"} if last else {}
+    known = {"skeleton": (of_pipeline, _pipeline_is_old()), "overfit": (of_runs, False)}
+    stages = "".join(_stage(s, *known.get(s.id, (findings, old))) for s in _stages())
     words.html(f'<div class="r-stages">{stages}</div>')
 
 
@@ -130,7 +128,11 @@ def _stage(stage: checklist.Stage, findings: Mapping[str, Finding], old: bool) -
     )
 
 
-PAGES = {"data": "findings", "skeleton": "skeleton"}  # with the cards of a stage's checks
+PAGES = {
+    "data": "findings",
+    "skeleton": "skeleton",
+    "overfit": "overfit",
+}  # with the cards of a stage's checks
 
 
 def _linked(item: checklist.Item, findings: Mapping[str, Finding], page: str) -> str:

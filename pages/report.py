@@ -9,7 +9,7 @@ import streamlit as st
 
 from app import opened, words
 from app.nothing import report_or_stop
-from recipe_core import recipe
+from recipe_core import pipeline
 
 KINDS = {
     "html": ("HTML", "text/html", "One file with pictures and charts; opens without a network."),
@@ -26,7 +26,7 @@ def main() -> None:
     with st.container(horizontal=True, key="downloads"):
         for kind, (label, mime, use) in KINDS.items():
             st.download_button(
-                label, partial(recipe.report_bytes, opened.workspace(), kind),
+                label, partial(pipeline.report_bytes, opened.workspace(), kind),
                 f"{name}-report.{kind}", mime, help=use, on_click="ignore", key=f"download-{kind}",
                 icon=":material/download:", type="primary" if kind == "html" else "secondary",
             )  # fmt: skip

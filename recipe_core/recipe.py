@@ -741,9 +741,7 @@ def _views(workspace: Path | str | None) -> Views:
 # -- reports ------------------------------------------------------------------------------------
 
 
-def report_bytes(
-    workspace: Path | str | None, kind: str, further: Sequence[Finding] = ()
-) -> bytes:
+def report_bytes(workspace: Path | str | None, kind: str, further: Sequence[Finding] = ()) -> bytes:
     """The report as `html` (one self-contained file), `json` or `md`.
 
     further  findings of later stages, after those of the data

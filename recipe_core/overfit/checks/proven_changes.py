@@ -42,7 +42,7 @@ def judge(readings: Readings, params: Params) -> Finding:
     found = changes(entries, params.metric, larger_is_better=METRICS[params.metric])
     if not found:
         raise MissingInput("there are no two finished runs that differ in a setting")
-    count = Counter(c.credit for c in found)
+    count: Counter[str] = Counter(c.credit for c in found)
     open_ = count["repeat it"] + count["several changes"]
     return Finding(
         "warn" if open_ else "pass", _summary(found, count), _step(count) if open_ else "",
