@@ -17,9 +17,12 @@ main() {
     [ -n "$base" ] || have_uv || stop "Recipe needs Python 3.11 or newer."
     works "$python" || make_environment
     echo "Installing into $venv (the first time takes a minute or more)"
-    install -c requirements.lock -e "$what" && return
-    echo "Not all versions of requirements.lock can be had here: trying those of pyproject.toml" >&2
-    install -e "$what" || stop "The packages could not be installed; the reason is above."
+    if ! install -c requirements.lock -e "$what"; then
+        echo "Not all versions of requirements.lock can be had here: trying pyproject.toml's" >&2
+        install -e "$what" || stop "The packages could not be installed; the reason is above."
+    fi
+    # Each scan starts a process a core; where Python may not write bytecode, all would compile.
+    "$python" -m compileall -q recipe_core app pages || true
 }
 
 stop() {

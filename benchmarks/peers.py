@@ -3,8 +3,9 @@
     python benchmarks/peers.py [--rounds 5] [--photos 1000] [--sets photos,clothing]
 
 Every tool runs as a process of its own, from start to exit, all of them in turn within each round,
-so that a busy machine slows them alike. The peers live in environments below benchmarks/.envs that
-this script makes (uv, or venv and pip); the photos below benchmarks/.work.
+so that a busy machine slows them alike; a first round, which compiles bytecode, is not counted. The
+peers live in environments below benchmarks/.envs that this script makes (uv, or venv and pip); the
+photos below benchmarks/.work.
 """
 
 from __future__ import annotations
@@ -197,9 +198,11 @@ def _synthetic(seed: int) -> Image.Image:
 def _rows(name: str, folder: Path, contestants: list[Contestant], rounds: int) -> Iterator[str]:
     n = sum(1 for p in folder.rglob("*.jpg") if p.read_bytes())  # reading warms the page cache
     seconds: dict[str, list[float]] = {c.name: [] for c in contestants}
-    for _ in range(rounds):
+    for k in range(rounds + 1):
         for contestant in contestants:
-            seconds[contestant.name].append(_timed(contestant, folder, n))
+            taken = _timed(contestant, folder, n)
+            if k:
+                seconds[contestant.name].append(taken)
     ours = seconds[contestants[0].name]
     for contestant in contestants:
         yield _row(name, contestant.name, n, seconds[contestant.name], ours)
@@ -208,7 +211,8 @@ def _rows(name: str, folder: Path, contestants: list[Contestant], rounds: int) -
 def _timed(contestant: Contestant, folder: Path, n: int) -> float:
     command = contestant.command(folder)
     start = time.perf_counter()
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     seconds = time.perf_counter() - start
     for workspace in (HERE / ".work").glob("peers-*"):
         shutil.rmtree(workspace)

@@ -24,6 +24,7 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import IO, Any, Generic
 
+from recipe_core.execution.backlog import IN_FLIGHT, Backlog
 from recipe_core.execution.executor import (
     Attempt,
     Done,
@@ -31,11 +32,7 @@ from recipe_core.execution.executor import (
     R,
     T,
     again_after_crash,
-    halves,
     last_line,
-    one_by_one,
-    too_long,
-    without,
 )
 from recipe_core.execution.worker import (
     HEADER,
@@ -43,13 +40,10 @@ from recipe_core.execution.worker import (
     LIFE_BYTES,
     RAISED,
     READY,
-    RESULT,
     UNABLE,
 )
 from recipe_core.kernel.errors import Misuse, RecipeError
 
-IN_FLIGHT = 2
-"""Chunks per worker: one at work and one waiting, so that it never waits for the driver."""
 PIPE_BYTES = 1 << 20
 """A worker whose answer fits goes on at once, even while the driver writes a shard."""
 TICK = 0.1
@@ -57,8 +51,6 @@ AHEAD = 4
 """Workers started before it is known how much work there is."""
 START_SECONDS = 120.0
 """A worker that has not imported the work by then never will (slow network disks take many)."""
-IDLE_DEATHS = 3
-"""So many workers in a row that die before they do anything: something is wrong with all."""
 ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",
      "NUMEXPR_NUM_THREADS", "BLIS_NUM_THREADS"), "1")  # fmt: skip
@@ -91,11 +83,10 @@ class LocalProcesses:
         self, job: Job[T, R], chunks: Iterable[Sequence[T]]
     ) -> Generator[Done[T, R], None, None]:
         """See `executor.Executor`. What the work prints is thrown away."""
-        crew: _Crew[T, R] = _Crew(job.seconds_per_item, _packed(job), self.idle)
-        source = iter(chunks)
+        crew: _Crew[T, R] = _Crew(job.seconds_per_item, _packed(job), self.idle, Backlog(chunks))
         try:
             while True:
-                crew.hand_out(source, self.workers)
+                crew.hand_out(self.workers)
                 if not crew.members:
                     return
                 yield from crew.listen()
@@ -176,20 +167,19 @@ class _Member(Generic[T]):
 
 @dataclass
 class _Crew(Generic[T, R]):
-    """All workers of one map, what is to be run again, and the clock."""
+    """All workers of one map, and the clock."""
 
     limit: float
     job: bytes
     idle: list[_Member[Any]]
+    backlog: Backlog[T, R]
     members: list[_Member[T]] = field(default_factory=list)
-    again: deque[Attempt[T]] = field(default_factory=deque)
     selector: selectors.BaseSelector = field(default_factory=selectors.DefaultSelector)
     number: int = 0
-    idle_deaths: int = 0
     looked: float = field(default_factory=time.monotonic)
     excused_until: float = 0.0
 
-    def hand_out(self, source: Iterator[Sequence[T]], most: int) -> None:
+    def hand_out(self, most: int) -> None:
         """Gives work to whoever has room; hires up to `most`; lets go when all is done."""
         while True:
             member = min(self.members, key=lambda m: len(m.tasks), default=None)
@@ -198,7 +188,7 @@ class _Crew(Generic[T, R]):
                 member = None
             if not member and not room:
                 return
-            attempt = self._next(source)
+            attempt = self.backlog.take()
             if attempt is None:
                 break
             self._give(member or self._hire(), attempt)
@@ -247,11 +237,6 @@ class _Crew(Generic[T, R]):
         while self.members:
             self._dismiss(self.members[-1])
 
-    def _next(self, source: Iterator[Sequence[T]]) -> Attempt[T] | None:
-        if self.again:
-            return self.again.popleft()
-        return next((Attempt(tuple(chunk)) for chunk in source if len(chunk)), None)
-
     def _give(self, member: _Member[T], attempt: Attempt[T]) -> None:
         self.number += 1
         payload = _pickled("an item", attempt.items)
@@ -284,21 +269,12 @@ class _Crew(Generic[T, R]):
         for _, kind, content in member.frames():
             if kind == UNABLE:
                 raise RecipeError(f"A worker process cannot load the work: {content}")
-            self.idle_deaths = 0
             if kind == READY:
                 member.ready = True
+                self.backlog.someone_works()
                 continue
             _, attempt = member.tasks.popleft()
-            if kind == RESULT:
-                yield Done(attempt.items, content)
-            elif kind == RAISED:
-                yield from self._raised(attempt, content)
-
-    def _raised(self, attempt: Attempt[T], detail: str) -> Iterator[Done[T, R]]:
-        if len(attempt.items) == 1:
-            yield Done(attempt.items, None, "raised", detail)
-        else:
-            self.again.extend(one_by_one(attempt))
+            yield from self.backlog.answered(attempt, "raised" if kind == RAISED else "", content)
 
     def _bury(self, member: _Member[T]) -> Iterator[Done[T, R]]:
         """After a death: its finished answers count, its other chunks are run again."""
@@ -306,17 +282,11 @@ class _Crew(Generic[T, R]):
         attempt, index, _ = member.at_work()
         last_words = member.last_words()
         how = _cause(_exit_code(member.process), last_words)
-        if attempt is None:
-            self.idle_deaths += 1
-        else:
+        if attempt:
             member.tasks.popleft()
-            retry = again_after_crash(attempt, index)
-            self.again.extend(retry)
         self._dismiss(member)
-        if attempt and not retry:
-            yield Done(attempt.items, None, "crashed", how)
-        if self.idle_deaths >= IDLE_DEATHS:
-            raise RecipeError(f"{IDLE_DEATHS} worker processes in a row ended at once: {how}.")
+        retry = again_after_crash(attempt, index) if attempt else []
+        yield from self.backlog.died(attempt, retry, how)
 
     def _give_up(
         self, member: _Member[T], attempt: Attempt[T], index: int | None
@@ -330,17 +300,12 @@ class _Crew(Generic[T, R]):
             return
         member.tasks.popleft()
         self._dismiss(member)
-        if index is None and len(attempt.items) > 1:
-            self.again.extend(halves(attempt))
-            return
-        at = index or 0
-        self.again.extend(without(attempt, at))
-        yield Done((attempt.items[at],), None, "timeout", too_long(self.limit))
+        yield from self.backlog.given_up(attempt, index, self.limit)
 
     def _dismiss(self, member: _Member[T]) -> None:
         """Forgets a worker; the chunks it had not begun go back to the front of the queue."""
         self.members.remove(member)
-        self.again.extendleft(attempt for _, attempt in reversed(member.tasks))
+        self.backlog.put_back([attempt for _, attempt in member.tasks])
         for fd in (member.orders, member.answers):
             if fd in self.selector.get_map():
                 self.selector.unregister(fd)

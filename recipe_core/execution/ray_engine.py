@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import os
 import time
-from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic
 
+from recipe_core.execution.backlog import IN_FLIGHT, Backlog
 from recipe_core.execution.executor import (
     Attempt,
     Done,
@@ -22,19 +22,10 @@ from recipe_core.execution.executor import (
     R,
     T,
     again_after_crash,
-    halves,
     last_line,
     one_by_one,
-    too_long,
-    without,
 )
-from recipe_core.execution.processes import (
-    IDLE_DEATHS,
-    IN_FLIGHT,
-    ONE_THREAD,
-    START_SECONDS,
-    TICK,
-)
+from recipe_core.execution.processes import ONE_THREAD, START_SECONDS, TICK
 from recipe_core.kernel.errors import Misuse, RecipeError
 
 
@@ -83,10 +74,9 @@ def _connected(ray: Any, workers: int | None) -> int:
 def _mapped(
     ray: Any, job: Job[T, R], chunks: Iterable[Sequence[T]], workers: int
 ) -> Iterator[Done[T, R]]:
-    crew: _Crew[T, R] = _Crew(ray, job, _actor_class(ray))
-    source = iter(chunks)
+    crew: _Crew[T, R] = _Crew(ray, job, _actor_class(ray), Backlog(chunks))
     try:
-        while crew.hand_out(source, workers):
+        while crew.hand_out(workers):
             yield from crew.listen()
             yield from crew.give_up_the_stalled()
     finally:
@@ -174,28 +164,27 @@ class _Member(Generic[T]):
 
 @dataclass
 class _Crew(Generic[T, R]):
-    """All actors of one map and what is to be run again."""
+    """All actors of one map."""
 
     ray: Any
     job: Job[T, R]
     actor_class: Any
+    backlog: Backlog[T, R]
     members: list[_Member[T]] = field(default_factory=list)
-    again: deque[Attempt[T]] = field(default_factory=deque)
     number: int = 0
-    idle_deaths: int = 0
 
-    def hand_out(self, source: Iterator[Sequence[T]], most: int) -> bool:
+    def hand_out(self, most: int) -> bool:
         """Gives work to whoever is ready and has room; False when all is done.
 
         Hires one actor a call, up to `most`. An actor that has not said that it is ready gets no
         work: if it dies, the work's import is to blame and not an item. An item that confirms its
         guilt has an actor to itself: the answer to a finished item is lost when the next one dies.
         """
-        while (attempt := self._next(source)) is not None:
+        while (attempt := self.backlog.take()) is not None:
             full = 1 if len(self.members) < most or attempt.confirming else IN_FLIGHT
             able = [m for m in self.members if m.ready and len(m.tasks) < full and not m.confirms()]
             if not able:
-                self.again.appendleft(attempt)
+                self.backlog.put_back([attempt])
                 if len(self.members) < most:
                     self._hire()
                 return True
@@ -235,11 +224,6 @@ class _Crew(Generic[T, R]):
     def _hello(self, member: _Member[T]) -> tuple[Any, ...]:
         return () if member.ready else (member.hello,)
 
-    def _next(self, source: Iterator[Sequence[T]]) -> Attempt[T] | None:
-        if self.again:
-            return self.again.popleft()
-        return next((Attempt(tuple(chunk)) for chunk in source if len(chunk)), None)
-
     def _hire(self) -> None:
         try:
             actor = self.actor_class.remote(self.job.work)
@@ -259,17 +243,10 @@ class _Crew(Generic[T, R]):
 
     def _answered(self, member: _Member[T], ref: Any, answer: Any) -> Iterator[Done[T, R]]:
         member.ready, member.moved, member.question = True, time.monotonic(), None
-        self.idle_deaths = 0
-        if ref is member.hello:
-            return
-        _, attempt = member.tasks.pop(ref)
-        failure, content = answer
-        if not failure:
-            yield Done(attempt.items, content)
-        elif len(attempt.items) == 1:
-            yield Done(attempt.items, None, "raised", content)
-        else:
-            self.again.extend(one_by_one(attempt))
+        self.backlog.someone_works()
+        if ref is not member.hello:
+            _, attempt = member.tasks.pop(ref)
+            yield from self.backlog.answered(attempt, *answer)
 
     def _finished(self, member: _Member[T]) -> Iterator[Done[T, R]]:
         """The answers that it gave before it died."""
@@ -285,17 +262,10 @@ class _Crew(Generic[T, R]):
     def _bury(self, member: _Member[T], how: str) -> Iterator[Done[T, R]]:
         yield from self._finished(member)
         head = member.head()[1] if member.ready and member.tasks else None
-        if head is None:
-            self.idle_deaths += 1
-        else:
+        if head:
             del member.tasks[next(iter(member.tasks))]
-            retry = one_by_one(head) if len(head.items) > 1 else again_after_crash(head, None)
-            self.again.extend(retry)
         self._dismiss(member)
-        if head and not retry:
-            yield Done(head.items, None, "crashed", how)
-        if self.idle_deaths >= IDLE_DEATHS:
-            raise RecipeError(f"{IDLE_DEATHS} Ray actors in a row ended at once: {how}")
+        yield from self.backlog.died(head, _retry(head), how)
 
     def _questioned(self, member: _Member[T], now: float) -> Iterator[Done[T, R]]:
         """Asks a silent actor where it is, and gives up its item if that is where it was before."""
@@ -324,16 +294,17 @@ class _Crew(Generic[T, R]):
             return
         del member.tasks[ref]
         self._dismiss(member)
-        if index is None and len(attempt.items) > 1:
-            self.again.extend(halves(attempt))
-            return
-        at = index or 0
-        self.again.extend(without(attempt, at))
-        detail = too_long(self.job.seconds_per_item)
-        yield Done((attempt.items[at],), None, "timeout", detail)
+        yield from self.backlog.given_up(attempt, index, self.job.seconds_per_item)
 
     def _dismiss(self, member: _Member[T]) -> None:
         """Kills an actor; the chunks it had not begun go back to the front of the queue."""
         self.members.remove(member)
-        self.again.extendleft(attempt for _, attempt in reversed(member.tasks.values()))
+        self.backlog.put_back([attempt for _, attempt in member.tasks.values()])
         self.ray.kill(member.actor, no_restart=True)
+
+
+def _retry(head: Attempt[T] | None) -> list[Attempt[T]]:
+    """Item by item, for nobody knows at which of them the actor died."""
+    if head is None:
+        return []
+    return one_by_one(head) if len(head.items) > 1 else again_after_crash(head, None)

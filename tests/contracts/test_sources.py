@@ -912,3 +912,16 @@ def test_the_clothing_photos_have_classes_and_splits() -> None:
     d = read_dataset(real("clothing"))
     assert d.samples.num_rows == 3781 and len(d.class_names) == 10
     assert d.splits == ("train", "validation", "test") and d.samples["label"].null_count == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("x,y\n1,2\n", "no column that names files: its columns are 'x', 'y'"),
+     ("path,label\n", "has no rows"), ("", "has no rows")],
+)  # fmt: skip
+def test_a_table_that_is_no_manifest_says_what_it_lacks(
+    text: str, said: str, tmp_path: Path
+) -> None:
+    (tmp_path / "table.csv").write_text(text)
+    with pytest.raises(SourceError, match=said):
+        read_dataset(tmp_path / "table.csv")

@@ -56,6 +56,8 @@ def detected(path: Path) -> tuple[Source, str]:
             return source, why
     if path.is_dir():
         raise SourceError(folder.nothing_in(path, list_folder(path, silent)))
+    if path.suffix.lower() in manifest.ENDINGS:
+        manifest.columns_of(manifest.read_table(path).column_names, str(path))  # says what it lacks
     raise SourceError(
         f"{path} is no data set: expected a manifest ({', '.join(manifest.ENDINGS)}) with a column "
         "path, a COCO .json, a YOLO data.yaml, Parquet with an image column, or a folder."
