@@ -128,13 +128,13 @@ def _drawn(shown: Sequence[Run]) -> list[int]:
         column_config={
             "★": st.column_config.TextColumn(width=36, help="Starred"),
             "Status": st.column_config.TextColumn(width=125),
-            "Title": st.column_config.TextColumn(width=270),
-            "Kind": st.column_config.TextColumn(width=80),
-            "Best": st.column_config.TextColumn(width=130),
+            "Title": st.column_config.TextColumn(width=250),
+            "Result": st.column_config.TextColumn(width=130),
             "Progress": st.column_config.ProgressColumn(min_value=0, max_value=1, format="percent",
                                                         width=100),
             "Seconds": st.column_config.NumberColumn("Took", format="%.0f s", width=90),
             "Started": st.column_config.DatetimeColumn(format="D MMM, HH:mm", width=110),
+            "Kind": st.column_config.TextColumn(width=80),
             "Device": st.column_config.TextColumn(width=80),
         },
     )  # fmt: skip
@@ -152,13 +152,13 @@ def table(shown: Sequence[Run]) -> pd.DataFrame:
         "★": ["★" if pipeline.starred(r) else "" for r in shown],
         "Status": [running.word(r.status) for r in shown],
         "Title": [running.title(r, 120) for r in shown],
-        "Kind": [r.kind for r in shown],
-        "Best": [running.best_said(r.result) for r in shown],
+        "Result": [running.best_said(r.result) for r in shown],
         "Progress": [r.progress.done / r.progress.total if r.progress.total else None
                      for r in shown],
         "Seconds": [running.took(r) for r in shown],
         "Started": pd.to_datetime([r.created for r in shown], unit="s", utc=True)
                      .tz_convert(_zone()).tz_localize(None),
+        "Kind": [r.kind for r in shown],
         "Device": [r.device or "cpu" for r in shown],
     })  # fmt: skip
 
@@ -172,7 +172,7 @@ def _zone() -> Any:
 def _actions(chosen: Sequence[Run]) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="runs-actions"):
         hint = f"{counted(len(chosen), 'run')} chosen" if chosen else (
-            "A click into a line opens the run; the boxes on the left choose several.")  # fmt: skip
+            "Click a line to open it; the boxes choose several.")  # fmt: skip
         words.html(f'<span class="r-faint">{hint}</span>')
         on = not chosen or not all(pipeline.starred(r) for r in chosen)
         st.button("Star" if on else "Take the star off", icon=":material/star:", key="runs-star",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import streamlit as st
 
@@ -93,7 +94,7 @@ def _what(run: Run) -> None:
     if not about:
         return
     task = str(about.get("task") or "")
-    name = shortened(task or run.title, 100)
+    name = shortened(Path(task).name or run.title, 100)
     sizes = " and ".join(
         f"{int(about[key]):,} {noun}"
         for key, noun in (("n_train", "training samples"), ("n_eval", "to evaluate on"))
@@ -101,7 +102,7 @@ def _what(run: Run) -> None:
     )
     facts = [f"device {about.get('device', '?')}", f"seed {about.get('seed', '?')}", sizes]
     words.html(
-        f'<p class="r-lead"><span class="r-mono">{escaped(name)}</span> '
+        f'<p class="r-lead"><span class="r-mono" title="{escaped(task)}">{escaped(name)}</span> '
         f'<span class="r-faint">{escaped(" · ".join(filter(None, facts)))}</span></p>'
     )
 

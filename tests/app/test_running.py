@@ -21,7 +21,8 @@ def a_run(**known: object) -> Run:
     [({}, "–"), ({"accuracy": 0.5}, "accuracy 50.0%"), ({"loss": 0.25}, "loss 0.25"),
      ({"accuracy": 0.5, "best": {"epoch": 3, "accuracy": 0.75}}, "accuracy 75.0%"),
      ({"accuracy": None, "loss": 1.0}, "loss 1"), ({"loss": float("nan")}, "–"),
-     ({"accuracy": True}, "–"), ({"best": "x"}, "–")],
+     ({"accuracy": True}, "–"), ({"best": "x"}, "–"), ({"checks": []}, "–"),
+     ({"checks": [{"verdict": v} for v in ("pass", "fail", "pass", "skipped")]}, "1 fail, 2 pass")],
 )  # fmt: skip
 def test_the_best_figure(result: dict[str, object], said: str) -> None:
     assert running.best_said(result) == said

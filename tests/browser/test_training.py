@@ -111,7 +111,7 @@ def test_a_run_is_followed_in_two_tabs_and_stopped_in_one(
     run = start(place, monkeypatch, n=100_000, pause=0.05)
     under_way(place, run)
     page.goto(f"{training_site}/runs")
-    page.get_by_text("A click into a line opens the run").wait_for()
+    page.get_by_text("Click a line to open it").wait_for()
     page.goto(f"{training_site}/runs?run={run}")
     fact = page.get_by_text(re.compile(r"^[\d,]+ of 100,000")).first
     fact.wait_for()
@@ -136,7 +136,7 @@ def test_a_run_is_followed_in_two_tabs_and_stopped_in_one(
     looks: list[str] = []
     page.on("websocket", lambda s: looks.append(s.url))
     page.get_by_role("button", name="All runs").click()
-    page.get_by_text("A click into a line opens the run").wait_for()
+    page.get_by_text("Click a line to open it").wait_for()
     other.close()
 
 
