@@ -80,7 +80,8 @@ def options(panel: Panel, looks: Looks, paint: Palette, most: int = MOST_LINES) 
         series += _line(visible(name), curve, looks, log, paint.series[i % len(paint.series)])
     return {
         "animation": False,
-        "grid": {"left": 8, "right": 16, "top": 34, "bottom": 30, "containLabel": True},
+        "grid": {"left": 8, "right": 16, "top": 34 if len(panel.lines) > 1 else 12, "bottom": 30,
+                 "containLabel": True},
         "legend": {"top": 0, "left": 0, "icon": "roundRect", "itemHeight": 4, "type": "scroll",
                    "show": len(panel.lines) > 1,
                    "data": [visible(name) for name, _ in chosen(panel, most)]},

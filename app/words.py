@@ -6,6 +6,7 @@ make markup.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
@@ -62,7 +63,7 @@ def spoken(check_id: str) -> str:
 def headline(finding: Finding, question: str) -> str:
     """Badge, question, what was seen, what to do next."""
     after = (
-        f'<p class="r-next"><b>Next:</b> {escaped(finding.next_step)}</p>'
+        f'<p class="r-next"><b>Next:</b> {coded(finding.next_step)}</p>'
         if finding.next_step
         else ""
     )
@@ -70,8 +71,13 @@ def headline(finding: Finding, question: str) -> str:
         f'<div class="r-row">{badge(finding.verdict)}'
         f'<span class="r-check">{escaped(spoken(finding.check))}</span></div>'
         f'<h3 class="r-question" style="padding:0">{escaped(question)}</h3>'
-        f'<p class="r-saw">{escaped(finding.summary)}</p>{after}'
+        f'<p class="r-saw">{coded(finding.summary)}</p>{after}'
     )
+
+
+def coded(text: str) -> str:
+    """A sentence with its `names of code` set in another type."""
+    return re.sub(r"`([^`\s][^`]*)`", r'<span class="r-mono">\1</span>', escaped(text))
 
 
 def tallied(findings: Iterable[Finding]) -> str:

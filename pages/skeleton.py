@@ -103,7 +103,7 @@ def _what(run: Run) -> None:
     facts = [f"device {about.get('device', '?')}", f"seed {about.get('seed', '?')}", sizes]
     words.html(
         f'<p class="r-lead"><span class="r-mono" title="{escaped(task)}">{escaped(name)}</span> '
-        f'<span class="r-faint">{escaped(" · ".join(filter(None, facts)))}</span></p>'
+        f'<span class="r-faint">· {escaped(" · ".join(filter(None, facts)))}</span></p>'
     )
 
 

@@ -88,3 +88,10 @@ def test_duration(seconds: float, text: str) -> None:
 
 def test_what_is_no_time_is_shown_as_it_is() -> None:
     assert words.moment("yesterday") == "yesterday"
+
+
+def test_names_of_code_are_set_apart_and_still_escaped() -> None:
+    assert words.coded("`a.b` and `<i>`") == (
+        '<span class="r-mono">a.b</span> and <span class="r-mono">&lt;i&gt;</span>'
+    )
+    assert words.coded("one ` alone, `` none") == "one ` alone, `` none"
