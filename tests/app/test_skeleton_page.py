@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from app import examining, opened
-from recipe_core import pipeline
+from recipe_core import pipeline, recipe
 from recipe_core.training.config import RunConfig
 from tests.app.test_pages import drawn, said
 from tests.runs.waiting import ended
@@ -125,3 +125,13 @@ def test_a_task_that_cannot_be_loaded_is_told_first(
     test = drawn("skeleton")
     assert not test.exception and "r-problem" in said(test)
     assert "mine.py" in said(test) or "mine.py" in test.code[0].value
+
+
+@pytest.mark.parametrize("kind", ["html", "md", "json"])
+def test_the_report_holds_what_was_examined(place: Path, scanned: Path, kind: str) -> None:
+    finding = opened.reported("loss_at_init")
+    assert finding is not None
+    told = html.unescape(pipeline.report_bytes(place, kind).decode())
+    assert finding.summary in told.replace("\\", "")
+    assert "loss_at_init" not in pipeline.report_bytes(scanned, kind).decode()
+    assert pipeline.report_bytes(scanned, kind) == recipe.report_bytes(scanned, kind)
