@@ -1,0 +1,215 @@
+"""How many labels are wrong, and how sure are we? Calibrated on the user's own pictures.
+
+The noise model's rate has an error of its own: a weak classifier lets it see too much or too little.
+So known wrong labels are planted in labels as they would be if the model were right, the classifier
+answers anew, and what the model then says is compared with what was planted:
+
+    like      as the estimated noise matrix says
+    even      to any other class alike
+    directed  on pictures that neighbours disagree about, to the class that they vote for: the
+              mistakes that people make, on hard pictures, of which less is seen
+
+The mean error of the first corrects the rate; its spread and that of a bootstrap over samples make
+the interval; how much less is seen of the third stretches its upper end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from recipe_core.data.label_noise.model import Fitted, fitted
+from recipe_core.kernel.progress import Progress
+
+Floats = npt.NDArray[np.float32]
+Doubles = npt.NDArray[np.float64]
+Codes = npt.NDArray[np.int64]
+
+Answers = Callable[[Codes], Floats]
+"""Labels (n,) -> (n, m) float32: what a classifier fitted to them says of each sample unseen."""
+
+REPEATS = 10
+DIRECTED_REPEATS = 4
+BOOTSTRAPS = 20
+AGAIN = 40
+"""Steps of a fit that starts from a nearby one."""
+PLANTED = 0.1
+"""Share of the labels that the directed repeats make wrong."""
+T_95 = 2.26
+"""97.5 % quantile of Student's t with REPEATS - 1 degrees of freedom."""
+LEAST_RESPONSE = 0.4
+"""A smaller response to planted mistakes tells nothing about their number."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What is known about the labels of n samples of c classes.
+
+    wrong      (n,) float32 P(the given label is wrong)
+    suggested  (n,) int64 the most probable true class
+    matrix     (c, c) float64 P(given j | true i)
+    rate, low, high    share of wrong labels, 95 % interval
+    by_class   (c, 3) rate, low, high among the labels given as each class
+    response   share of planted, directed mistakes that the estimate saw
+    bias       what the estimate says too much where it is right about everything else
+    found      (k,) float64 AUROC of finding planted labels, one a repeat
+    agreement  share of given labels that the classifier would have given
+    """
+
+    wrong: Floats
+    suggested: Codes
+    matrix: Doubles
+    rate: float
+    low: float
+    high: float
+    by_class: Doubles
+    response: float
+    bias: float
+    found: Doubles
+    agreement: float
+
+
+def estimate(
+    answers: Answers, votes: Callable[[Codes], Floats], labels: Codes, *, seed: int,
+    progress: Progress,
+) -> Estimate:  # fmt: skip
+    """The estimate for these labels.
+
+    answers  see Answers
+    votes    labels -> (n, c) float32: shares of a sample's neighbours that have each label
+    labels   (n,) int64 0 … c - 1, every class present
+
+    Raises whatever `progress` raises to stop.
+    """
+    rng = np.random.default_rng(seed)
+    steps = REPEATS + DIRECTED_REPEATS + BOOTSTRAPS + 2
+    progress("fitting the noise model", 0, steps)
+    said = answers(labels)
+    first = fitted(said, labels)
+    raw = float(first.wrong(labels).mean())
+    errors, found = [], []
+    for i in range(REPEATS):
+        progress("planting wrong labels", 1 + i, steps)
+        error, auroc = _planted_alike(answers, first, rng)
+        errors.append(error)
+        found.append(auroc)
+    responses = []
+    for i in range(DIRECTED_REPEATS):
+        progress("planting wrong labels", 1 + REPEATS + i, steps)
+        responses.append(_response(answers, votes(labels), first, labels, raw, rng))
+    samples = []
+    for i in range(BOOTSTRAPS):
+        progress("drawing samples again", 1 + REPEATS + DIRECTED_REPEATS + i, steps)
+        weights = rng.poisson(1.0, len(labels)).astype(np.float64)
+        again = fitted(said, labels, weights=weights, start=first.state, iterations=AGAIN)
+        samples.append(_rates(again, labels, weights))
+    return _concluded(first, said, labels, np.array(errors), np.array(found),
+                      float(np.mean(responses)), np.array(samples))  # fmt: skip
+
+
+def _rates(fit: Fitted, labels: Codes, weights: Doubles | None = None) -> Doubles:
+    """(1 + c,) the rate over all, and of the labels given as each class."""
+    wrong = fit.wrong(labels).astype(np.float64)
+    w = np.ones(len(labels)) if weights is None else weights
+    c = fit.clean.shape[1]
+    sums = np.bincount(labels, wrong * w, c) / np.maximum(np.bincount(labels, w, c), 1e-9)
+    return np.concatenate([[float((wrong * w).sum() / w.sum())], sums])
+
+
+def _drawn(rows: Floats | Doubles, rng: np.random.Generator) -> Codes:
+    """(n,) one class from each row of probabilities."""
+    sums = rows.cumsum(1, dtype=np.float64)
+    sums /= sums[:, -1:]
+    return np.asarray((sums > rng.random((len(rows), 1))).argmax(1), np.int64)
+
+
+def _planted_alike(
+    answers: Answers, first: Fitted, rng: np.random.Generator
+) -> tuple[Doubles, float]:
+    """(1 + c,) rates said less rates planted, and the AUROC, where the model is true by making.
+
+    True labels are drawn from what the model believes, noise anew from its matrix.
+    """
+    true = _drawn(first.true, rng)
+    given = _with_every_class(_drawn(first.matrix[true], rng), true)
+    fit = fitted(answers(given), given, start=first.state, iterations=2 * AGAIN)
+    wrong = given != true
+    c = len(first.matrix)
+    made = np.bincount(given, wrong, c) / np.maximum(np.bincount(given, minlength=c), 1)
+    error = _rates(fit, given) - np.concatenate([[wrong.mean()], made])
+    return error, auroc(fit.wrong(given), wrong)
+
+
+def _with_every_class(given: Codes, true: Codes) -> Codes:
+    """A class that drew no label at all keeps its own."""
+    lost = ~np.isin(true, given)
+    return np.where(lost, true, given)
+
+
+def _response(
+    answers: Answers, votes: Floats, first: Fitted, labels: Codes, raw: float,
+    rng: np.random.Generator,
+) -> float:  # fmt: skip
+    """The share of planted mistakes by which the rate rises, planted where neighbours disagree.
+
+    Half of them by the votes for other classes, half on any picture: people err on both.
+    """
+    n = len(labels)
+    others = votes + np.float32(0.02)
+    others[np.arange(n), labels] = 0
+    doubt = others.sum(1).astype(np.float64)
+    share = 0.5 * doubt / doubt.mean() + 0.5
+    right = 1 - first.wrong(labels).astype(np.float64)
+    chosen = rng.random(n) < np.clip(PLANTED * share, 0, 0.9)
+    given = _with_every_class(np.where(chosen, _drawn(others, rng), labels), labels)
+    fit = fitted(answers(given), given, start=first.state, iterations=2 * AGAIN)
+    made = float((right * (given != labels)).sum() / n)
+    return (float(fit.wrong(given).mean()) - raw) / max(made, 1e-9)
+
+
+def _concluded(
+    first: Fitted, said: Floats, labels: Codes, errors: Doubles, found: Doubles, response: float,
+    samples: Doubles,
+) -> Estimate:  # fmt: skip
+    raw = _rates(first, labels)
+    bias = errors.mean(0)
+    spread = np.sqrt(errors.var(0, ddof=1) * (1 + 1 / len(errors)) + samples.var(0, ddof=1))
+    corrected = np.clip(raw - bias, 0, 1)
+    low = np.clip(np.minimum(raw, corrected) - T_95 * spread, 0, 1)
+    seen = float(np.clip(response, LEAST_RESPONSE, 1))
+    high = np.clip(np.maximum(raw, corrected / seen) + T_95 * spread, 0, 1)
+    c = len(first.matrix)
+    return Estimate(
+        _rescaled(first.wrong(labels), raw[0], corrected[0]),
+        np.asarray(first.true.argmax(1), np.int64), first.matrix, float(corrected[0]),
+        float(low[0]), float(high[0]), np.stack([corrected, low, high], 1)[1:], response,
+        float(bias[0]), found, float((said[:, :c].argmax(1) == labels).mean()),
+    )  # fmt: skip
+
+
+def _rescaled(wrong: Floats, said: float, corrected: float) -> Floats:
+    """The same order, odds moved by one factor so that the mean is the corrected rate."""
+    if said <= 0 or corrected <= 0:
+        return np.asarray(np.clip(wrong, 0, 1), np.float32)
+    odds = np.clip(wrong, 1e-7, 1 - 1e-7).astype(np.float64)
+    odds /= 1 - odds
+    low, high = -12.0, 12.0
+    for _ in range(40):
+        middle = (low + high) / 2
+        moved = odds * np.exp(middle)
+        low, high = (middle, high) if (moved / (1 + moved)).mean() < corrected else (low, middle)
+    moved = odds * np.exp(low)
+    return np.asarray(moved / (1 + moved), np.float32)
+
+
+def auroc(score: npt.NDArray[np.floating], positive: npt.NDArray[np.bool_]) -> float:
+    """Area under the ROC curve (Mann-Whitney), ties at half; NaN where all are alike."""
+    n = int(positive.sum())
+    if n in (0, len(positive)):
+        return float("nan")
+    _, place, count = np.unique(score, return_inverse=True, return_counts=True)
+    rank = np.cumsum(count) - (count - 1) / 2
+    return float((rank[place][positive].sum() - n * (n + 1) / 2) / (n * (len(positive) - n)))

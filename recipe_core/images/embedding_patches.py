@@ -1,0 +1,131 @@
+"""How does one describe pictures without any downloaded weights? By their own whitened patches.
+
+Patches drawn from the data set itself, brought to equal brightness and contrast and whitened, serve
+as the filters of one convolution; what exceeds a threshold, in either direction, is averaged over
+the quarters of the picture and of its mirror image. Nothing is trained and no label is looked at,
+so wrong labels cannot spoil it.
+
+Coates and Ng, "The Importance of Encoding Versus Training with Sparse Coding and Vector
+Quantization", ICML 2011 (random patches as filters do as well as learned ones; the two-sided soft
+threshold); Thiry, Arbel, Belilovsky and Oyallon, "The Unreasonable Effectiveness of Patches in Deep
+Convolutional Kernels Methods", ICLR 2021.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+Floats = npt.NDArray[np.float32]
+Squares = npt.NDArray[np.uint8]
+
+PATCH = 6
+"""Pixels a side of a patch; Coates, Ng and Lee (AISTATS 2011) find 6 best for 32-pixel pictures."""
+STRIDE = 2
+DRAWN = 60_000
+"""Patches that the whitening is estimated from: 500 for each of the 108 numbers of a patch."""
+CONTRAST = 10.0
+"""Added to a patch's variance (grey levels squared): below it contrast is noise (Coates and Ng)."""
+WHITENING = 0.1
+THRESHOLD = 0.25
+BATCH_CPU, BATCH_CUDA = 4, 128
+"""Pictures at once: on a CPU few enough for the answers of all filters to stay in its caches."""
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Whitened patches as filters, on the device.
+
+    weights  (d, k) float32, d = PATCH² × 3
+    offsets  (k,) float32 what the mean patch answers
+    cells    (g², p²) float32: the share of each place in each cell of the picture
+    """
+
+    weights: torch.Tensor
+    offsets: torch.Tensor
+    cells: torch.Tensor
+
+
+class PatchEmbedding:
+    """Describes squares (n, side, side, 3) uint8; the same seed gives the same filters."""
+
+    def __init__(
+        self, squares: Squares, *, n_filters: int, grid: int = 2, seed: int = 0, device: str = "cpu"
+    ) -> None:
+        rng = np.random.default_rng(seed)
+        self._squares, self._device = squares, device
+        self._filters = _filters(squares, n_filters, grid, rng, device)
+        self._batch = BATCH_CUDA if device.startswith("cuda") else BATCH_CPU
+
+    def of(self, places: npt.NDArray[np.int64]) -> Floats:
+        """(k, 2 · grid² · n_filters) float32 of these squares."""
+        batches = range(0, len(places), self._batch)
+        with torch.inference_mode():
+            found = [self._of(places[b : b + self._batch]) for b in batches]
+        return np.concatenate(found)
+
+    def _of(self, places: npt.NDArray[np.int64]) -> Floats:
+        pixels = torch.from_numpy(self._squares[places]).to(self._device)
+        pixels = pixels.permute(0, 3, 1, 2).float()
+        both = _answers(pixels, self._filters) + _answers(pixels.flip(3), self._filters)
+        return np.asarray((both / 2).flatten(1).cpu().numpy())
+
+
+def _filters(
+    squares: Squares, n_filters: int, grid: int, rng: np.random.Generator, device: str
+) -> Filters:
+    drawn = _even(_drawn(squares, DRAWN, rng))
+    mean = drawn.mean(0)
+    values, vectors = np.linalg.eigh(np.cov((drawn - mean).T))
+    whiten = (vectors / np.sqrt(np.maximum(values, 0) + WHITENING)) @ vectors.T
+    chosen = (_even(_drawn(squares, n_filters, rng)) - mean) @ whiten
+    chosen /= np.linalg.norm(chosen, axis=1, keepdims=True) + 1e-9
+    weights = (chosen @ whiten.T).T.astype(np.float32)
+    return Filters(
+        torch.from_numpy(np.ascontiguousarray(weights)).to(device),
+        torch.from_numpy((mean @ weights).astype(np.float32)).to(device),
+        torch.from_numpy(_cells(squares.shape[1], grid)).to(device),
+    )
+
+
+def _drawn(squares: Squares, n: int, rng: np.random.Generator) -> npt.NDArray[np.float64]:
+    """(n, d) patches from random places of random pictures, channel by channel."""
+    free = squares.shape[1] - PATCH + 1
+    which, top, left = (rng.integers(0, high, n) for high in (len(squares), free, free))
+    inside = np.arange(PATCH)
+    found = squares[
+        which[:, None, None],
+        top[:, None, None] + inside[None, :, None],
+        left[:, None, None] + inside[None, None, :],
+    ]
+    return found.transpose(0, 3, 1, 2).reshape(n, -1).astype(np.float64)
+
+
+def _even(patches: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Patches of mean 0 and standard deviation 1."""
+    centred = patches - patches.mean(1, keepdims=True)
+    return np.asarray(centred / np.sqrt(centred.var(1, keepdims=True) + CONTRAST))
+
+
+def _cells(side: int, grid: int) -> Floats:
+    places = (side - PATCH) // STRIDE + 1
+    centre = np.arange(places) * STRIDE + (PATCH - 1) / 2
+    cell = np.minimum((centre * grid / side).astype(int), grid - 1)
+    inside = np.zeros((grid * grid, places * places), np.float32)
+    number = (cell[:, None] * grid + cell[None, :]).ravel()
+    inside[number, np.arange(places * places)] = 1
+    return np.asarray(inside / inside.sum(1, keepdims=True), np.float32)
+
+
+def _answers(pixels: torch.Tensor, filters: Filters) -> torch.Tensor:
+    """(b, g², 2k) means over the cells of what exceeds the threshold, in either direction."""
+    patches = torch.nn.functional.unfold(pixels, PATCH, stride=STRIDE).transpose(1, 2)
+    patches = patches - patches.mean(2, keepdim=True)
+    patches = patches / torch.sqrt((patches * patches).mean(2, keepdim=True) + CONTRAST)
+    answers = (patches @ filters.weights).sub_(filters.offsets)
+    above = filters.cells @ (answers - THRESHOLD).clamp_(min=0)
+    below = filters.cells @ answers.neg_().sub_(THRESHOLD).clamp_(min=0)
+    return torch.cat([above, below], 2)

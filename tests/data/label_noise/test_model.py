@@ -1,0 +1,66 @@
+"""Does the noise model's slope match its value, and does it find noise that was planted exactly?"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.optimize import approx_fprime
+
+from recipe_core.data.label_noise.model import _Problem, fitted
+
+
+def drawn(n: int, c: int, matrix: np.ndarray, seed: int) -> tuple[np.ndarray, ...]:
+    """Scores of a classifier, true classes drawn from them, given labels drawn by the matrix."""
+    rng = np.random.default_rng(seed)
+    scores = rng.normal(size=(n, c)) * 3
+    p = np.exp(scores)
+    p /= p.sum(1, keepdims=True)
+    true = (p.cumsum(1) > rng.random((n, 1))).argmax(1)
+    given = (matrix.cumsum(1)[true] > rng.random((n, 1))).argmax(1)
+    return scores.astype(np.float32), true, given
+
+
+def uniform(c: int, rate: float) -> np.ndarray:
+    return (1 - rate) * np.eye(c) + rate / (c - 1) * (1 - np.eye(c))
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_slope_is_the_slope_of_the_value(weighted: bool) -> None:
+    scores, _, given = drawn(200, 4, uniform(4, 0.2), 0)
+    rng = np.random.default_rng(1)
+    more = np.hstack([scores, rng.normal(size=(200, 2))]).astype(np.float32)
+    weights = rng.poisson(1, 200).astype(float) if weighted else None
+    problem = _Problem(more, given, weights, ridge=5.0, spread=0.3)
+    problem.f = problem.f.astype(np.float64)
+    problem.given = problem.given.astype(np.float64)
+    at = problem.neutral() + 0.1 * rng.normal(size=problem.neutral().shape)
+    numeric = approx_fprime(at, lambda v: problem.loss(v)[0], 1e-4)
+    np.testing.assert_allclose(problem.loss(at)[1], numeric, atol=2e-4)
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.1, 0.3])
+def test_uniform_noise_is_found_and_none_is_invented(rate: float) -> None:
+    scores, true, given = drawn(6000, 5, uniform(5, rate), 2)
+    found = fitted(scores, given)
+    wrong = found.wrong(given)
+    assert abs(wrong.mean() - (true != given).mean()) < 0.02
+    assert np.abs(found.matrix - uniform(5, rate)).max() < 0.06
+
+
+def test_noise_of_one_pair_is_told_from_confusion() -> None:
+    matrix = np.eye(4)
+    matrix[1, 1], matrix[1, 2] = 0.7, 0.3
+    scores, true, given = drawn(6000, 4, matrix, 3)
+    found = fitted(scores, given)
+    assert abs(found.matrix[1, 2] - 0.3) < 0.06
+    assert found.matrix[2, 1] < 0.05
+    wrong = found.wrong(given)
+    assert wrong[true != given].mean() > 4 * wrong[true == given].mean()
+
+
+def test_probabilities_are_calibrated() -> None:
+    scores, true, given = drawn(20_000, 5, uniform(5, 0.15), 4)
+    wrong = fitted(scores, given).wrong(given)
+    for low, high in ((0.0, 0.05), (0.05, 0.2), (0.2, 0.6), (0.6, 0.9), (0.9, 1.0)):
+        some = (wrong >= low) & (wrong < high)
+        assert abs(wrong[some].mean() - (true != given)[some].mean()) < 0.05
