@@ -69,7 +69,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=_version())
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for add in (_add_scan, _add_check, _add_samples, _add_findings, _add_report, _add_export,
-                _add_sanity, _add_overfit, _add_runs, _add_checks, _add_app):  # fmt: skip
+                _add_noise, _add_sanity, _add_overfit, _add_runs, _add_checks,
+                _add_app):  # fmt: skip
         add(commands)
     return parser
 
@@ -180,6 +181,14 @@ def _add_sanity(commands: Any) -> None:
     p.add_argument("--seed", type=int, help="seed of weights, order and augmentation")
     p.add_argument("--detach", action="store_true", help="only start it and print the run's id")
     _add_judging(p, "ID.PARAM=VALUE or FIELD=VALUE", "change a threshold or a setting of the run")
+
+
+def _add_noise(commands: Any) -> None:
+    from recipe_core.commands import noise
+
+    p = _command(commands, "noise", _noise, "Which labels are wrong, and how many?")
+    _add_workspace(p)
+    noise.add(p)
 
 
 def _add_overfit(commands: Any) -> None:
@@ -401,6 +410,16 @@ def _undictionaried(table: pa.Table) -> pa.Table:
         for f in table.schema
     ]
     return table.cast(pa.schema(fields))
+
+
+# -- label noise --------------------------------------------------------------------------------
+
+
+def _noise(asked: argparse.Namespace) -> int:
+    from recipe_core.commands import noise
+
+    _let_signals_interrupt()
+    return noise.run(asked)
 
 
 # -- overfit ------------------------------------------------------------------------------------

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from recipe_core.overfit.planning import Proposal
     from recipe_core.runs.curves import Curve
     from recipe_core.runs.folder import RunFolder
+    from recipe_core.runs.job import Job
     from recipe_core.runs.watching import Run
     from recipe_core.store.readings import ReadingStore
     from recipe_core.training.config import RunConfig
@@ -207,6 +208,53 @@ def _folder(workspace: Path | str | None, run_id: str) -> RunFolder:
 
 def _place(workspace: Path | str | None) -> Path:
     return (Path(workspace) if workspace is not None else recipe.default_workspace()).resolve()
+
+
+# -- label noise: which labels are wrong? ---------------------------------------------------------
+
+
+def start_noise(
+    workspace: Path | str | None = None,
+    *,
+    embedding: str = "patches",
+    probabilities: Path | str = "",
+    device: str = "auto",
+    seed: int = 0,
+) -> str:
+    """Starts looking for wrong labels as a run of kind "noise"; the run's id.
+
+    The arguments are those of recipe.noise. Raises WorkspaceError before the first scan, Misuse for
+    files that are not there.
+    """
+    place = _place(workspace)
+    recipe.evidence(place)
+    given = str(Path(probabilities).resolve()) if probabilities else ""
+    if embedding.endswith(".npy"):
+        embedding = str(Path(embedding).resolve())
+    for path in (given, embedding if embedding.endswith(".npy") else ""):
+        if path and not Path(path).is_file():
+            raise Misuse(f"There is no file {path}.")
+    config = {"embedding": embedding, "probabilities": given, "device": device, "seed": seed}
+    words = ["recipe", "noise", "-w", str(place), "--seed", str(seed), "--embedding", embedding]
+    words += ["--probabilities", given] if given else []
+    queued = device if device.startswith("cuda") else ""
+    return launch(
+        place, "noise", "recipe_core.pipeline:carry_out_noise", config, "Wrong labels",
+        shlex.join(words), queued,
+    )  # fmt: skip
+
+
+def carry_out_noise(job: Job) -> None:
+    """The entry of a run of kind "noise"."""
+    asked = job.config
+    finding = recipe.noise(
+        job.workspace, embedding=asked["embedding"], probabilities=asked["probabilities"],
+        device=asked["device"], seed=asked["seed"], progress=job.progress,
+    )  # fmt: skip
+    kept = ("noise_rate", "noise_rate_low", "noise_rate_high", "labelled_samples",
+            "auroc_on_planted", "classifier_agrees")  # fmt: skip
+    job.result({k: finding.numbers[k] for k in kept if k in finding.numbers}
+               | {"verdict": finding.verdict, "summary": finding.summary})  # fmt: skip
 
 
 # -- sanity: is the pipeline right? ----------------------------------------------------------------

@@ -16,7 +16,7 @@ import os
 import platform
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -158,7 +158,8 @@ def scan(
     prepare(place)
     with locked(place, command=f"recipe scan {source}", wait_s=wait_s):
         evidence = _surveyed(source, format, place, executor, progress)
-        return _judged(place, evidence, wanted, layers, progress)
+        named = {m.name for c in wanted if c.id in (check_ids or ()) for m in c.measures}
+        return _judged(place, evidence, wanted, layers, named, progress)
 
 
 def _surveyed(
@@ -202,9 +203,10 @@ def _judged(
     evidence: Evidence,
     wanted: Sequence[Check],
     layers: Overrides,
+    named: Set[str],
     progress: Progress,
 ) -> Report:
-    evidence, failed = _with_measures(place, evidence, wanted, progress)
+    evidence, failed = _with_measures(place, evidence, wanted, named, progress)
     findings = []
     for i, check in enumerate(wanted):
         progress(f"judging {check.id}", i, len(wanted))
@@ -230,10 +232,16 @@ def _finding(
 
 
 def _with_measures(
-    place: Workspace, evidence: Evidence, wanted: Sequence[Check], progress: Progress
-) -> tuple[Evidence, dict[str, Finding]]:
-    """Evidence with every whole-table measure the checks need; those that broke, by name."""
-    needed = {m.name: m for c in wanted for m in c.measures}
+    place: Workspace, evidence: Evidence, wanted: Sequence[Check], named: Set[str],
+    progress: Progress,
+) -> tuple[Evidence, dict[str, Finding]]:  # fmt: skip
+    """Evidence with every whole-table measure the checks need; those that broke, by name.
+
+    named   measures that are made although they wait to be asked for
+    """
+    needed = {m.name: m for c in wanted for m in c.measures
+              if not m.asked or m.name in named
+              or results.stored_measure(place, m, evidence)[1]}  # fmt: skip
     held = files(place, evidence)
     names = dict(_named_measures(place))
     tables, failed = dict(evidence.tables), {}
@@ -273,6 +281,9 @@ def _measured(
     table = measure.function(evidence, held, progress)
     with writing(place):
         results.write_measure(place, file, table)
+    if measure.columns:
+        shown_too = table.select(["row", *measure.columns])
+        columns.write(place, measure.name, evidence.samples, shown_too, fingerprint(evidence))
     return file, table
 
 
@@ -281,6 +292,44 @@ def _store_report(place: Workspace, report: Report) -> None:
     if folder is not None:
         with writing(place):
             results.write_report(folder, report)
+
+
+def noise(
+    workspace: Path | str | None = None,
+    *,
+    embedding: str = "patches",
+    probabilities: Path | str = "",
+    device: str = "auto",
+    seed: int = 0,
+    progress: Progress = silent,
+) -> Finding:
+    """Looks for wrong labels, stores what it finds, and judges it.
+
+    embedding      how pictures are described: see recipe_core.images.embedding
+    probabilities  .npy file of out-of-sample probabilities: see data.label_noise.measure.Options
+
+    Raises Misuse, MissingInput where there is too little to learn from, WorkspaceError where the
+    data set is scanned again meanwhile, and whatever `progress` raises to stop.
+    """
+    from recipe_core.data.label_noise.measure import NOISE, Options, measure_noise
+
+    place = _open(workspace)
+    found, folder = _measured_evidence(place), place.current()
+    options = Options(embedding, str(probabilities), device, seed)
+    table = measure_noise(found, files(place, found), progress, options)
+    with locked(place, command="recipe noise", wait_s=60.0):
+        if place.current() != folder or folder is None:
+            raise WorkspaceError(
+                "The data set was scanned again meanwhile. Run recipe noise again."
+            )
+        file, _ = results.stored_measure(place, NOISE, found)
+        with writing(place):
+            results.write_measure(place, file, table)
+            names = {**_named_measures(place), NOISE.name: file}
+            results.name_measures(place, folder, names)
+        shown_too = table.select(["row", *NOISE.columns])
+        columns.write(place, NOISE.name, found.samples, shown_too, fingerprint(found))
+    return check(place.path, check_ids=["label_noise"]).findings[0]
 
 
 # -- judging again ------------------------------------------------------------------------------
@@ -503,6 +552,7 @@ class _StoredFiles:
     def __init__(self, place: Workspace, found: Evidence) -> None:
         from recipe_core.data.survey import thumbnails_of
 
+        self.folder: Path | None = place.path / "embeddings"
         self._found = found
         self._pack = thumbnails_of(place, found.samples)
         self._offsets = found.samples["thumb_offset"].to_numpy()

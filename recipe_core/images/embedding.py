@@ -86,7 +86,7 @@ def _describer(
     """What starts describing, its name, and what its results depend on beside the pictures."""
     what, _, rest = kind.partition(":")
     if what == "patches" and not rest:
-        n_filters = int(np.clip(MOST_BYTES / (16 * max(len(rows), 1)), FEWEST_FILTERS, FILTERS))
+        n_filters = int(np.clip(MOST_BYTES / (28 * max(len(rows), 1)), FEWEST_FILTERS, FILTERS))
         identity = f"patches {n_filters} {seed}"
 
         def start() -> Describe:

@@ -82,7 +82,8 @@ def _middle(image: Any) -> npt.NDArray[np.uint8]:
 def _loaded(model: str, weights: str) -> torch.nn.Module:
     if not weights:
         try:
-            return torchvision.models.get_model(model, weights="DEFAULT")
+            whole: torch.nn.Module = torchvision.models.get_model(model, weights="DEFAULT")
+            return whole
         except Exception as e:  # urllib, ssl and torch raise many kinds
             raise Misuse(
                 f"The weights of {model} are neither in torchvision's cache nor to be had over the "

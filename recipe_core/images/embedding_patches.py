@@ -2,8 +2,8 @@
 
 Patches drawn from the data set itself, brought to equal brightness and contrast and whitened, serve
 as the filters of one convolution; what exceeds a threshold, in either direction, is averaged over
-the quarters of the picture and of its mirror image. Nothing is trained and no label is looked at,
-so wrong labels cannot spoil it.
+the quarters of the picture and of its mirror image; the same again at half the size. Nothing is
+trained and no label is looked at, so wrong labels cannot spoil it.
 
 Coates and Ng, "The Importance of Encoding Versus Training with Sparse Coding and Vector
 Quantization", ICML 2011 (random patches as filters do as well as learned ones; the two-sided soft
@@ -25,6 +25,7 @@ Squares = npt.NDArray[np.uint8]
 PATCH = 6
 """Pixels a side of a patch; Coates, Ng and Lee (AISTATS 2011) find 6 best for 32-pixel pictures."""
 STRIDE = 2
+GRID = 2
 DRAWN = 60_000
 """Patches that the whitening is estimated from: 500 for each of the 108 numbers of a patch."""
 CONTRAST = 10.0
@@ -53,29 +54,44 @@ class PatchEmbedding:
     """Describes squares (n, side, side, 3) uint8; the same seed gives the same filters."""
 
     def __init__(
-        self, squares: Squares, *, n_filters: int, grid: int = 2, seed: int = 0, device: str = "cpu"
+        self, squares: Squares, *, n_filters: int, seed: int = 0, device: str = "cpu"
     ) -> None:
         rng = np.random.default_rng(seed)
-        self._squares, self._device = squares, device
-        self._filters = _filters(squares, n_filters, grid, rng, device)
+        halves = _halved(squares)
+        self._device = device
+        self._scales = (
+            (squares, STRIDE, _filters(squares, n_filters, STRIDE, rng, device)),
+            (halves, 1, _filters(halves, n_filters * 3 // 4, 1, rng, device)),
+        )
         self._batch = BATCH_CUDA if device.startswith("cuda") else BATCH_CPU
 
     def of(self, places: npt.NDArray[np.int64]) -> Floats:
-        """(k, 2 · grid² · n_filters) float32 of these squares."""
+        """(k, 14 · n_filters) float32 of these squares."""
         batches = range(0, len(places), self._batch)
         with torch.inference_mode():
             found = [self._of(places[b : b + self._batch]) for b in batches]
         return np.concatenate(found)
 
     def _of(self, places: npt.NDArray[np.int64]) -> Floats:
-        pixels = torch.from_numpy(self._squares[places]).to(self._device)
-        pixels = pixels.permute(0, 3, 1, 2).float()
-        both = _answers(pixels, self._filters) + _answers(pixels.flip(3), self._filters)
-        return np.asarray((both / 2).flatten(1).cpu().numpy())
+        found = []
+        for squares, stride, filters in self._scales:
+            pixels = torch.from_numpy(squares[places]).to(self._device).permute(0, 3, 1, 2).float()
+            both = _answers(pixels, filters, stride) + _answers(pixels.flip(3), filters, stride)
+            found.append((both / 2).flatten(1))
+        return np.asarray(torch.cat(found, 1).cpu().numpy())
+
+
+def _halved(squares: Squares) -> Squares:
+    n, side, _, _ = squares.shape
+    found = np.empty((n, side // 2, side // 2, 3), np.uint8)
+    for start in range(0, n, 4096):
+        block = squares[start : start + 4096].reshape(-1, side // 2, 2, side // 2, 2, 3)
+        found[start : start + 4096] = block.mean((2, 4)).round()
+    return found
 
 
 def _filters(
-    squares: Squares, n_filters: int, grid: int, rng: np.random.Generator, device: str
+    squares: Squares, n_filters: int, stride: int, rng: np.random.Generator, device: str
 ) -> Filters:
     drawn = _even(_drawn(squares, DRAWN, rng))
     mean = drawn.mean(0)
@@ -87,7 +103,7 @@ def _filters(
     return Filters(
         torch.from_numpy(np.ascontiguousarray(weights)).to(device),
         torch.from_numpy((mean @ weights).astype(np.float32)).to(device),
-        torch.from_numpy(_cells(squares.shape[1], grid)).to(device),
+        torch.from_numpy(_cells(squares.shape[1], stride)).to(device),
     )
 
 
@@ -101,7 +117,7 @@ def _drawn(squares: Squares, n: int, rng: np.random.Generator) -> npt.NDArray[np
         top[:, None, None] + inside[None, :, None],
         left[:, None, None] + inside[None, None, :],
     ]
-    return found.transpose(0, 3, 1, 2).reshape(n, -1).astype(np.float64)
+    return np.asarray(found.transpose(0, 3, 1, 2).reshape(n, -1), np.float64)
 
 
 def _even(patches: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -110,19 +126,19 @@ def _even(patches: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return np.asarray(centred / np.sqrt(centred.var(1, keepdims=True) + CONTRAST))
 
 
-def _cells(side: int, grid: int) -> Floats:
-    places = (side - PATCH) // STRIDE + 1
-    centre = np.arange(places) * STRIDE + (PATCH - 1) / 2
-    cell = np.minimum((centre * grid / side).astype(int), grid - 1)
-    inside = np.zeros((grid * grid, places * places), np.float32)
-    number = (cell[:, None] * grid + cell[None, :]).ravel()
+def _cells(side: int, stride: int) -> Floats:
+    places = (side - PATCH) // stride + 1
+    centre = np.arange(places) * stride + (PATCH - 1) / 2
+    cell = np.minimum((centre * GRID / side).astype(int), GRID - 1)
+    inside = np.zeros((GRID * GRID, places * places), np.float32)
+    number = (cell[:, None] * GRID + cell[None, :]).ravel()
     inside[number, np.arange(places * places)] = 1
     return np.asarray(inside / inside.sum(1, keepdims=True), np.float32)
 
 
-def _answers(pixels: torch.Tensor, filters: Filters) -> torch.Tensor:
+def _answers(pixels: torch.Tensor, filters: Filters, stride: int) -> torch.Tensor:
     """(b, g², 2k) means over the cells of what exceeds the threshold, in either direction."""
-    patches = torch.nn.functional.unfold(pixels, PATCH, stride=STRIDE).transpose(1, 2)
+    patches = torch.nn.functional.unfold(pixels, PATCH, stride=stride).transpose(1, 2)
     patches = patches - patches.mean(2, keepdim=True)
     patches = patches / torch.sqrt((patches * patches).mean(2, keepdim=True) + CONTRAST)
     answers = (patches @ filters.weights).sub_(filters.offsets)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -28,7 +30,7 @@ def nearest(vectors: Floats, k: int, *, exact: int = EXACT) -> tuple[Rows, Float
     import faiss
 
     lengths = unit(vectors)
-    index = faiss.IndexFlatIP(lengths.shape[1])
+    index: Any = faiss.IndexFlatIP(lengths.shape[1])
     if len(lengths) > exact:
         cells = int(4 * np.sqrt(len(lengths)))
         index = faiss.IndexIVFFlat(index, lengths.shape[1], cells, faiss.METRIC_INNER_PRODUCT)

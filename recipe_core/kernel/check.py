@@ -25,12 +25,16 @@ class Measure:
 
     inputs    the sample columns it reads: its result is kept while their content is the same
     function  (evidence, files, progress) -> Arrow table; may raise MissingInput
+    columns   columns of the table that are shown with the samples (it has `row` then)
+    asked     it takes minutes: measured only where a check that needs it is asked for by name
     """
 
     name: str
     version: int
     inputs: tuple[str, ...]
     function: Callable[[Evidence, Files, Progress], pa.Table]
+    columns: tuple[str, ...] = ()
+    asked: bool = False
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -20,6 +21,9 @@ T = TypeVar("T")
 
 class Files(Protocol):
     """The bytes behind the rows, for measures only: a judge never gets this."""
+
+    folder: Path | None
+    """Where a measure may keep what is dear to make again; None: nowhere."""
 
     def original(self, row: int) -> bytes:
         """The bytes of the sample's file. Raises OSError where it cannot be read."""

@@ -1,16 +1,15 @@
 """How many labels are wrong, and how sure are we? Calibrated on the user's own pictures.
 
-The noise model's rate has an error of its own: a weak classifier lets it see too much or too little.
-So known wrong labels are planted in labels as they would be if the model were right, the classifier
-answers anew, and what the model then says is compared with what was planted:
+The noise model's rate has an error of its own: a weak classifier lets it see too much or too
+little. So known wrong labels are planted, the classifier answers anew, and what the model then says
+is compared with what was planted:
 
-    like      as the estimated noise matrix says
-    even      to any other class alike
+    alike     as the model believes the labels came about: true ones drawn, wrong ones by its matrix
     directed  on pictures that neighbours disagree about, to the class that they vote for: the
               mistakes that people make, on hard pictures, of which less is seen
 
 The mean error of the first corrects the rate; its spread and that of a bootstrap over samples make
-the interval; how much less is seen of the third stretches its upper end.
+the interval; how much less is seen of the second stretches its upper end.
 """
 
 from __future__ import annotations
@@ -20,8 +19,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.stats import mannwhitneyu
 
-from recipe_core.data.label_noise.model import Fitted, fitted
+from recipe_core.data.label_noise.model import Fitted, chosen, fitted
 from recipe_core.kernel.progress import Progress
 
 Floats = npt.NDArray[np.float32]
@@ -88,23 +88,24 @@ def estimate(
     steps = REPEATS + DIRECTED_REPEATS + BOOTSTRAPS + 2
     progress("fitting the noise model", 0, steps)
     said = answers(labels)
-    first = fitted(said, labels)
+    first, spread = chosen(said, labels, rng)
     raw = float(first.wrong(labels).mean())
     errors, found = [], []
     for i in range(REPEATS):
         progress("planting wrong labels", 1 + i, steps)
-        error, auroc = _planted_alike(answers, first, rng)
+        error, auroc = _planted_alike(answers, first, spread, rng)
         errors.append(error)
         found.append(auroc)
     responses = []
     for i in range(DIRECTED_REPEATS):
         progress("planting wrong labels", 1 + REPEATS + i, steps)
-        responses.append(_response(answers, votes(labels), first, labels, raw, rng))
+        responses.append(_response(answers, votes(labels), first, spread, labels, raw, rng))
     samples = []
     for i in range(BOOTSTRAPS):
         progress("drawing samples again", 1 + REPEATS + DIRECTED_REPEATS + i, steps)
         weights = rng.poisson(1.0, len(labels)).astype(np.float64)
-        again = fitted(said, labels, weights=weights, start=first.state, iterations=AGAIN)
+        again = fitted(said, labels, weights=weights, start=first.state, spread=spread,
+                       iterations=AGAIN)  # fmt: skip
         samples.append(_rates(again, labels, weights))
     return _concluded(first, said, labels, np.array(errors), np.array(found),
                       float(np.mean(responses)), np.array(samples))  # fmt: skip
@@ -127,7 +128,7 @@ def _drawn(rows: Floats | Doubles, rng: np.random.Generator) -> Codes:
 
 
 def _planted_alike(
-    answers: Answers, first: Fitted, rng: np.random.Generator
+    answers: Answers, first: Fitted, spread: float, rng: np.random.Generator
 ) -> tuple[Doubles, float]:
     """(1 + c,) rates said less rates planted, and the AUROC, where the model is true by making.
 
@@ -135,7 +136,7 @@ def _planted_alike(
     """
     true = _drawn(first.true, rng)
     given = _with_every_class(_drawn(first.matrix[true], rng), true)
-    fit = fitted(answers(given), given, start=first.state, iterations=2 * AGAIN)
+    fit = fitted(answers(given), given, start=first.state, spread=spread, iterations=2 * AGAIN)
     wrong = given != true
     c = len(first.matrix)
     made = np.bincount(given, wrong, c) / np.maximum(np.bincount(given, minlength=c), 1)
@@ -150,7 +151,7 @@ def _with_every_class(given: Codes, true: Codes) -> Codes:
 
 
 def _response(
-    answers: Answers, votes: Floats, first: Fitted, labels: Codes, raw: float,
+    answers: Answers, votes: Floats, first: Fitted, spread: float, labels: Codes, raw: float,
     rng: np.random.Generator,
 ) -> float:  # fmt: skip
     """The share of planted mistakes by which the rate rises, planted where neighbours disagree.
@@ -165,7 +166,7 @@ def _response(
     right = 1 - first.wrong(labels).astype(np.float64)
     chosen = rng.random(n) < np.clip(PLANTED * share, 0, 0.9)
     given = _with_every_class(np.where(chosen, _drawn(others, rng), labels), labels)
-    fit = fitted(answers(given), given, start=first.state, iterations=2 * AGAIN)
+    fit = fitted(answers(given), given, start=first.state, spread=spread, iterations=2 * AGAIN)
     made = float((right * (given != labels)).sum() / n)
     return (float(fit.wrong(given).mean()) - raw) / max(made, 1e-9)
 
@@ -176,7 +177,10 @@ def _concluded(
 ) -> Estimate:  # fmt: skip
     raw = _rates(first, labels)
     bias = errors.mean(0)
-    spread = np.sqrt(errors.var(0, ddof=1) * (1 + 1 / len(errors)) + samples.var(0, ddof=1))
+    # the share of wrong labels among these samples is meant, not among all one might draw
+    drawn = raw * (1 - raw) / np.concatenate([[len(labels)], np.bincount(labels)])
+    unstable = np.maximum(samples.var(0, ddof=1) - drawn, 0)
+    spread = np.sqrt(errors.var(0, ddof=1) * (1 + 1 / len(errors)) + unstable)
     corrected = np.clip(raw - bias, 0, 1)
     low = np.clip(np.minimum(raw, corrected) - T_95 * spread, 0, 1)
     seen = float(np.clip(response, LEAST_RESPONSE, 1))
@@ -206,10 +210,9 @@ def _rescaled(wrong: Floats, said: float, corrected: float) -> Floats:
 
 
 def auroc(score: npt.NDArray[np.floating], positive: npt.NDArray[np.bool_]) -> float:
-    """Area under the ROC curve (Mann-Whitney), ties at half; NaN where all are alike."""
+    """Area under the ROC curve, from Mann and Whitney's U; NaN where all are alike."""
     n = int(positive.sum())
     if n in (0, len(positive)):
         return float("nan")
-    _, place, count = np.unique(score, return_inverse=True, return_counts=True)
-    rank = np.cumsum(count) - (count - 1) / 2
-    return float((rank[place][positive].sum() - n * (n + 1) / 2) / (n * (len(positive) - n)))
+    u = mannwhitneyu(score[positive], score[~positive]).statistic
+    return float(u / (n * (len(positive) - n)))

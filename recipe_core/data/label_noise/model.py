@@ -30,9 +30,10 @@ Codes = npt.NDArray[np.int64]
 RIDGE = 10.0
 """Precision of the normal prior on A's departures from a multiple of the identity, per standard
 deviation of f."""
-SPREAD = 0.3
-"""Exponent of the Dirichlet prior on where a class's wrong labels go: as if 0.3 more were seen in
-each cell."""
+SPREADS = (0.3, 30.0)
+"""Dirichlet priors on where a class's wrong labels go: as if so many more were seen in each cell.
+The first lets every pair of classes have a rate of its own, the second pulls them together; what
+held-out samples are likelier under is taken."""
 ITERATIONS = 150
 START_SCALE = 8.0
 START_NOISE = 0.08
@@ -63,7 +64,7 @@ class Fitted:
 
 def fitted(
     answers: Floats, labels: Codes, *, weights: Doubles | None = None, start: Doubles | None = None,
-    ridge: float = RIDGE, spread: float = SPREAD, iterations: int = ITERATIONS,
+    ridge: float = RIDGE, spread: float = SPREADS[0], iterations: int = ITERATIONS,
 ) -> Fitted:  # fmt: skip
     """The most likely noise model.
 
@@ -81,6 +82,30 @@ def fitted(
     by_noise = problem.climbed(neutral, 60, link=False)
     ends = [problem.climbed(s, iterations) for s in (neutral, by_noise)]
     return problem.solution(min(ends, key=lambda v: problem.loss(v)[0]))
+
+
+def chosen(answers: Floats, labels: Codes, rng: np.random.Generator) -> tuple[Fitted, float]:
+    """The most likely noise model and the spread under which held-out samples are likeliest."""
+    fits = [fitted(answers, labels, spread=spread) for spread in SPREADS]
+    half = rng.random(len(labels)) < 0.5
+    held = [
+        _held_out(answers, labels, half, f.state, s) for f, s in zip(fits, SPREADS, strict=True)
+    ]
+    best = int(np.argmax(held))
+    return fits[best], SPREADS[best]
+
+
+def _held_out(
+    answers: Floats, labels: Codes, half: npt.NDArray[np.bool_], start: Doubles, spread: float
+) -> float:
+    """Log likelihood of each half under the model that fits the other."""
+    found = 0.0
+    for part in (half, ~half):
+        problem = _Problem(answers, labels, part.astype(np.float64), RIDGE / 2, spread / 2)
+        fit = problem.solution(problem.climbed(start, 40))
+        given = (fit.clean * fit.matrix.T[labels]).sum(1)
+        found += float(np.log(given[~part] + 1e-30).sum())
+    return found
 
 
 class _Problem:

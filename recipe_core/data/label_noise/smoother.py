@@ -4,8 +4,8 @@ Kernel ridge regression on one column per class. Its out-of-fold answer is a fix
 targets, worked out once; other labels then cost a matrix product. That is what makes it affordable
 to plant wrong labels dozens of times and to look at what is found.
 
-The kernel is Gaussian on standardised vectors, its width the median distance. Up to EXACT samples
-all are used (leave-a-fold-out in closed form: Pahikkala, Boberg and Salakoski, "Fast n-fold
+The kernel is Gaussian on standardised vectors, its width near the median distance. Up to EXACT
+samples all are used (leave-a-fold-out in closed form: Pahikkala, Boberg and Salakoski, "Fast n-fold
 cross-validation for regularized least-squares", SCAI 2006); beyond, LANDMARKS of them span the
 space (Williams and Seeger, "Using the Nyström method to speed up kernel machines", NeurIPS 2000).
 """
@@ -25,8 +25,10 @@ Codes = npt.NDArray[np.int64]
 
 EXACT = 12_000
 LANDMARKS = 6000
-PENALTY = 0.3
+PENALTY = 0.4
 """Ridge penalty relative to the kernel's value of 1 between a picture and itself."""
+WIDTH = 0.7
+"""Square of the kernel's width, in medians of the squared distance between two samples."""
 BLOCK = 2048
 
 Smoother = Callable[[Floats], Floats]
@@ -71,11 +73,11 @@ def _gaussian(a: Floats, b: Floats, width: float) -> Floats:
 
 
 def _width(scaled: Floats) -> float:
-    """The median squared distance between samples."""
+    """The square of the kernel's width."""
     some = scaled[:: max(1, len(scaled) // 512)]
     square = np.einsum("ij,ij->i", some, some)
     apart = square[:, None] + square[None, :] - 2 * some @ some.T
-    return float(max(np.median(apart[np.triu_indices(len(some), 1)]), 1e-9))
+    return float(max(WIDTH * np.median(apart[np.triu_indices(len(some), 1)]), 1e-9))
 
 
 def _kernel(vectors: npt.NDArray[np.floating], progress: Progress) -> Floats:

@@ -1,0 +1,238 @@
+"""What is measured for label noise: every labelled picture's chance to be labelled wrongly.
+
+Pictures are described (images/embedding.py), a classifier that never saw a picture or a copy of it
+says what it shows (smoother.py, folds.py), a noise model tells confusion from wrong labels
+(model.py), and planted wrong labels tell how far that can be trusted (estimate.py).
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from recipe_core.data.label_noise.estimate import Answers, Estimate, estimate
+from recipe_core.data.label_noise.folds import copy_groups, stratified_folds
+from recipe_core.data.label_noise.smoother import smoother
+from recipe_core.images.embedding import Embedding, describable, embedding
+from recipe_core.images.neighbours import nearest
+from recipe_core.kernel.check import Measure
+from recipe_core.kernel.errors import MissingInput, Misuse
+from recipe_core.kernel.evidence import Evidence, Files
+from recipe_core.kernel.progress import Progress
+
+Floats = npt.NDArray[np.float32]
+Codes = npt.NDArray[np.int64]
+Rows = npt.NDArray[np.int64]
+
+FOLDS = 5
+RAREST = 5
+"""A class with fewer pictures than folds is unknown to some classifier: it is left out."""
+FEWEST = 40
+"""Pictures below which nothing can be said."""
+NEIGHBOURS = 10
+PRINCIPAL = 256
+"""Dimensions in which neighbours are sought: most of an embedding's variance lies there."""
+LEAST_PROBABILITY = 1e-4
+ABOUT = b"recipe"
+"""Key of the summary in the table's metadata, as JSON."""
+
+NAME = "label_noise"
+PROBABILITY, SUGGESTED = "label_error_probability", "suggested_label"
+
+
+@dataclass(frozen=True)
+class Options:
+    """How label noise is measured.
+
+    embedding      see images/embedding.py; "none" with probabilities: the pictures are not opened
+    probabilities  .npy file of float (n, c), out-of-sample, in the order of the sample table, one
+                   column a class in the order of the data set's class names; "" for none
+    device         cpu, cuda or auto
+    """
+
+    embedding: str = "patches"
+    probabilities: str = ""
+    device: str = "auto"
+    seed: int = 0
+
+
+def measure(evidence: Evidence, files: Files, progress: Progress) -> pa.Table:
+    """The measure as a scan asks for it."""
+    return measure_noise(evidence, files, progress, Options())
+
+
+def measure_noise(
+    evidence: Evidence, files: Files, progress: Progress, options: Options
+) -> pa.Table:
+    """`row`, PROBABILITY, SUGGESTED of every labelled picture; the summary in the metadata.
+
+    Raises MissingInput where there is too little to learn from, Misuse for files that do not fit.
+    """
+    started = time.perf_counter()
+    rows, labels, names = labelled(evidence)
+    given = _probabilities(options.probabilities, evidence, rows, names)
+    answers, votes, how = _answering(evidence, files, rows, labels, given, options, progress)
+    found = estimate(answers, votes, labels, seed=options.seed, progress=progress)
+    summary = _summary(found, rows, names) | {
+        "embedding": how, "probabilities": Path(options.probabilities).name, "seed": options.seed,
+        "folds": FOLDS, "seconds": round(time.perf_counter() - started, 1),
+    }  # fmt: skip
+    table = pa.table({
+        "row": pa.array(rows, pa.int64()),
+        PROBABILITY: pa.array(found.wrong, pa.float32()),
+        SUGGESTED: pa.array([names[i] for i in found.suggested], pa.string()),
+    })  # fmt: skip
+    return table.replace_schema_metadata({ABOUT: json.dumps(summary).encode()})
+
+
+def labelled(evidence: Evidence) -> tuple[Rows, Codes, tuple[str, ...]]:
+    """(rows, labels 0 … c - 1, class names): pictures that decode, of classes that are not rare.
+
+    Raises MissingInput.
+    """
+    if not evidence.has("label"):
+        raise MissingInput("the samples have no labels")
+    codes, names = evidence.codes("label")
+    rows = describable(evidence)
+    rows = rows[codes[rows] >= 0]
+    counts = np.bincount(codes[rows], minlength=len(names))
+    kept = np.flatnonzero(counts >= RAREST)
+    rows = rows[np.isin(codes[rows], kept)]
+    if len(kept) < 2 or len(rows) < FEWEST:
+        raise MissingInput(
+            f"label noise needs at least two classes of {RAREST} pictures and {FEWEST} in all; "
+            f"there are {len(kept)} and {len(rows)}"
+        )
+    return rows, np.searchsorted(kept, codes[rows]).astype(np.int64), tuple(names[k] for k in kept)
+
+
+def _probabilities(
+    path: str, evidence: Evidence, rows: Rows, names: tuple[str, ...]
+) -> Floats | None:
+    """(k, c) log probabilities of the user's file; None without one."""
+    if not path:
+        return None
+    try:
+        found = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError) as e:
+        raise Misuse(f"{path} cannot be read as an .npy file: {e}.") from None
+    every = evidence.codes("label")[1]
+    wanted = (len(evidence), len(every))
+    if found.shape != wanted or found.dtype.kind != "f":
+        raise Misuse(
+            f"{path} must hold floats of shape {wanted}: a row for each sample in the order of "
+            f"`recipe samples`, a column for each class ({', '.join(every[:4])}, …). It holds "
+            f"{found.dtype} of shape {found.shape}."
+        )
+    p = np.asarray(found[rows], np.float64)
+    odd = ~np.isfinite(p).all(1) | (p < -1e-6).any(1) | (np.abs(p.sum(1) - 1) > 0.01)
+    if odd.any():
+        first = int(rows[odd][0])
+        raise Misuse(
+            f"{path}: {int(odd.sum()):,} rows are no probabilities (0 … 1, sum 1), first row "
+            f"{first}, which sums to {float(np.sum(found[first])):.3g}. Logits need a softmax."
+        )
+    columns = [every.index(n) for n in names]
+    return np.log(np.clip(p[:, columns], LEAST_PROBABILITY, 1)).astype(np.float32)
+
+
+def _answering(
+    evidence: Evidence, files: Files, rows: Rows, labels: Codes, given: Floats | None,
+    options: Options, progress: Progress,
+) -> tuple[Answers, Answers, str]:  # fmt: skip
+    """The classifier's answers and the neighbours' votes as functions of labels, and how."""
+    c = int(labels.max()) + 1
+    if options.embedding == "none":
+        if given is None:
+            raise Misuse("Without an embedding, label noise needs --probabilities FILE.npy.")
+        alone = given
+        return lambda _: alone, lambda _: np.exp(alone), "none"
+    described = embedding(
+        evidence, files, options.embedding, folder=files.folder, device=_device(options.device),
+        seed=options.seed, progress=progress,
+    )  # fmt: skip
+    vectors = _of_rows(described, rows)
+    groups = copy_groups(evidence, rows)
+    folds = stratified_folds(labels, groups, FOLDS, options.seed)
+    smooth = smoother(vectors, folds, seed=options.seed, progress=progress)
+    progress("seeking neighbours", 0, 0)
+    near, _ = nearest(principal(vectors, options.seed), NEIGHBOURS)
+    near = np.where((near >= 0) & (groups[near] != groups[:, None]), near, -1)
+
+    def own(labels_: Codes) -> Floats:
+        targets = np.eye(c, dtype=np.float32)[labels_]
+        return smooth(targets - targets.mean(0))
+
+    def votes(labels_: Codes) -> Floats:
+        seen = np.eye(c + 1, c, dtype=np.float32)[np.where(near >= 0, labels_[near], c)]
+        return np.asarray(seen.sum(1) / NEIGHBOURS, np.float32)
+
+    if given is None:
+        return own, votes, described.name
+    theirs = given
+    return lambda ls: np.hstack([theirs, own(ls)]), votes, described.name
+
+
+def _device(asked: str) -> str:
+    if asked != "auto":
+        return asked
+    import importlib
+
+    return "cuda" if importlib.import_module("torch").cuda.is_available() else "cpu"
+
+
+def _of_rows(described: Embedding, rows: Rows) -> npt.NDArray[np.floating]:
+    places = np.searchsorted(described.rows, rows)
+    whole = len(places) == len(described.rows)
+    return described.vectors if whole else described.vectors[places]
+
+
+def principal(vectors: npt.NDArray[np.floating], seed: int = 0, d: int = PRINCIPAL) -> Floats:
+    """(n, ≤ d) float32 main directions of the vectors, found on a sample of them.
+
+    Halko, Martinsson and Tropp, "Finding structure with randomness", SIAM Review 2011.
+    """
+    rng = np.random.default_rng(seed)
+    some = vectors[np.sort(rng.permutation(len(vectors))[:4000])].astype(np.float32)
+    mean = some.mean(0)
+    d = min(d, *some.shape)
+    sketch = (some - mean) @ rng.normal(size=(some.shape[1], d + 8)).astype(np.float32)
+    for _ in range(2):
+        basis, _ = np.linalg.qr(sketch)
+        sketch = (some - mean) @ ((some - mean).T @ basis)
+    basis, _ = np.linalg.qr(sketch)
+    _, _, directions = np.linalg.svd(basis.T @ (some - mean), full_matrices=False)
+    blocks = [
+        (vectors[i : i + 4096].astype(np.float32) - mean) @ directions[:d].T
+        for i in range(0, len(vectors), 4096)
+    ]
+    return np.concatenate(blocks)
+
+
+def _summary(found: Estimate, rows: Rows, names: tuple[str, ...]) -> dict[str, Any]:
+    return {
+        "n": len(rows), "class_names": list(names),
+        "rate": found.rate, "low": found.low, "high": found.high,
+        "by_class": found.by_class.round(5).tolist(), "matrix": found.matrix.round(5).tolist(),
+        "response": found.response, "bias": found.bias,
+        "found": [round(float(v), 4) for v in found.found], "agreement": found.agreement,
+    }  # fmt: skip
+
+
+def summary_of(table: pa.Table) -> dict[str, Any]:
+    """What `measure_noise` said about the whole."""
+    stored: dict[str, Any] = json.loads((table.schema.metadata or {}).get(ABOUT, b"{}"))
+    return stored
+
+
+NOISE = Measure(
+    NAME, 1, ("content_hash", "error", "label"), measure, columns=(PROBABILITY, SUGGESTED),
+    asked=True,
+)  # fmt: skip
