@@ -38,6 +38,8 @@ def main() -> None:
                     url_path="browse"),
             st.Page(PAGES / "findings.py", title="Data findings", icon=":material/fact_check:",
                     url_path="findings"),
+            st.Page(PAGES / "label_noise.py", title="Label noise", icon=":material/label_off:",
+                    url_path="label-noise"),
         ],
         "2 · Skeleton": [
             st.Page(PAGES / "skeleton.py", title="Pipeline checks",

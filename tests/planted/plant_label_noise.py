@@ -21,10 +21,10 @@ MOVED = tuple((KINDS[i % 3], KINDS[(i + 1 + i // 3 % 2) % 3], 7 * i % EACH) for 
 def drawing(kind: str, i: int) -> Image.Image:
     """32 pixels of noise with a disc, a box or stripes of any colour somewhere in it."""
     rng = np.random.default_rng([{"disc": 1, "box": 2, "stripes": 3}[kind], i])
-    ground = rng.integers(60, 130, 3) + rng.integers(0, 60, (32, 32, 3))
+    ground = rng.integers(20, 70, 3) + rng.integers(0, 40, (32, 32, 3))
     image = Image.fromarray(ground.astype(np.uint8))
-    draw, colour = ImageDraw.Draw(image), tuple(rng.integers(150, 255, 3).tolist())
-    x, y, size = (int(v) for v in (rng.integers(2, 10), rng.integers(2, 10), rng.integers(14, 20)))
+    draw, colour = ImageDraw.Draw(image), tuple(rng.integers(170, 255, 3).tolist())
+    x, y, size = (int(v) for v in (rng.integers(2, 9), rng.integers(2, 9), rng.integers(17, 22)))
     if kind == "disc":
         draw.ellipse((x, y, x + size, y + size), fill=colour)
     elif kind == "box":

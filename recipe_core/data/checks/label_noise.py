@@ -106,10 +106,15 @@ def numbers(about: dict[str, Any], wrong: Floats) -> dict[str, Any]:
         "look_at_to_find": {f"{s:.0%}": look_at(wrong, s) for s in SHARES},
         "by_class": by_class, "class_names": names, "noise_matrix": about["matrix"],
         "pairs": _pairs(about), "classifier_agrees": about["agreement"],
-        "auroc_on_planted": float(np.nanmean(about["found"])),
+        "auroc_on_planted": _mean(about["found"]),
         "response_to_planted": about["response"], "embedding": about["embedding"],
         "probabilities": about["probabilities"], "seed": about["seed"],
     }  # fmt: skip
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    known = [v for v in values if np.isfinite(v)]
+    return float(np.mean(known)) if known else None
 
 
 def _pairs(about: dict[str, Any]) -> list[dict[str, Any]]:

@@ -36,6 +36,7 @@ DIRECTED_REPEATS = 4
 BOOTSTRAPS = 20
 AGAIN = 40
 """Steps of a fit that starts from a nearby one."""
+LEAST_PLANTED = 0.01
 PLANTED = 0.1
 """Share of the labels that the directed repeats make wrong."""
 T_95 = 2.26
@@ -135,13 +136,21 @@ def _planted_alike(
     True labels are drawn from what the model believes, noise anew from its matrix.
     """
     true = _drawn(first.true, rng)
-    given = _with_every_class(_drawn(first.matrix[true], rng), true)
+    given = _with_every_class(_drawn(_at_least(first.matrix)[true], rng), true)
     fit = fitted(answers(given), given, start=first.state, spread=spread, iterations=2 * AGAIN)
     wrong = given != true
     c = len(first.matrix)
     made = np.bincount(given, wrong, c) / np.maximum(np.bincount(given, minlength=c), 1)
     error = _rates(fit, given) - np.concatenate([[wrong.mean()], made])
     return error, auroc(fit.wrong(given), wrong)
+
+
+def _at_least(matrix: Doubles) -> Doubles:
+    """The matrix with at least LEAST_PLANTED wrong labels in every class: none teach nothing."""
+    c = len(matrix)
+    lacking = np.clip(LEAST_PLANTED - (1 - np.diag(matrix)), 0, None)
+    even = (1 - np.eye(c)) / (c - 1)
+    return np.asarray(matrix * (1 - lacking[:, None]) + lacking[:, None] * even)
 
 
 def _with_every_class(given: Codes, true: Codes) -> Codes:
@@ -184,7 +193,10 @@ def _concluded(
     corrected = np.clip(raw - bias, 0, 1)
     low = np.clip(np.minimum(raw, corrected) - T_95 * spread, 0, 1)
     seen = float(np.clip(response, LEAST_RESPONSE, 1))
-    high = np.clip(np.maximum(raw, corrected / seen) + T_95 * spread, 0, 1)
+    high = np.maximum(raw, corrected / seen) + T_95 * spread
+    # nothing found among n says no more than this (rule of three, Hanley and Lippman-Hand 1983)
+    counts = np.concatenate([[len(labels)], np.bincount(labels)])
+    high = np.clip(np.maximum(high, 3 / counts / seen), 0, 1)
     c = len(first.matrix)
     return Estimate(
         _rescaled(first.wrong(labels), raw[0], corrected[0]),

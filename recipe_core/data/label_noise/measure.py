@@ -45,6 +45,9 @@ ABOUT = b"recipe"
 
 NAME = "label_noise"
 PROBABILITY, SUGGESTED = "label_error_probability", "suggested_label"
+NEAR_ROWS = "neighbours"
+"""Up to NEIGHBOURS sample rows that look most alike, copies left out."""
+TYPICAL = 6
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,21 @@ class Options:
     seed: int = 0
 
 
+@dataclass(frozen=True)
+class _By:
+    """What answers rest on: the answers and votes as functions of labels, k pictures.
+
+    near   (k, NEIGHBOURS) places of neighbours, -1 for none
+    place  (k, d) float32 where a picture lies among the others
+    """
+
+    answers: Answers
+    votes: Answers
+    how: str
+    near: Codes
+    place: Floats
+
+
 def measure(evidence: Evidence, files: Files, progress: Progress) -> pa.Table:
     """The measure as a scan asks for it."""
     return measure_noise(evidence, files, progress, Options())
@@ -71,23 +89,25 @@ def measure(evidence: Evidence, files: Files, progress: Progress) -> pa.Table:
 def measure_noise(
     evidence: Evidence, files: Files, progress: Progress, options: Options
 ) -> pa.Table:
-    """`row`, PROBABILITY, SUGGESTED of every labelled picture; the summary in the metadata.
+    """`row`, PROBABILITY, SUGGESTED, NEAR_ROWS of labelled pictures; a summary in the metadata.
 
     Raises MissingInput where there is too little to learn from, Misuse for files that do not fit.
     """
     started = time.perf_counter()
     rows, labels, names = labelled(evidence)
     given = _probabilities(options.probabilities, evidence, rows, names)
-    answers, votes, how = _answering(evidence, files, rows, labels, given, options, progress)
-    found = estimate(answers, votes, labels, seed=options.seed, progress=progress)
+    by = _answering(evidence, files, rows, labels, given, options, progress)
+    found = estimate(by.answers, by.votes, labels, seed=options.seed, progress=progress)
     summary = _summary(found, rows, names) | {
-        "embedding": how, "probabilities": Path(options.probabilities).name, "seed": options.seed,
-        "folds": FOLDS, "seconds": round(time.perf_counter() - started, 1),
+        "typical": [rows[t].tolist() for t in _typical(by.place, labels, found.wrong)],
+        "embedding": by.how, "probabilities": Path(options.probabilities).name,
+        "seed": options.seed, "folds": FOLDS, "seconds": round(time.perf_counter() - started, 1),
     }  # fmt: skip
     table = pa.table({
         "row": pa.array(rows, pa.int64()),
         PROBABILITY: pa.array(found.wrong, pa.float32()),
         SUGGESTED: pa.array([names[i] for i in found.suggested], pa.string()),
+        NEAR_ROWS: pa.array([rows[n[n >= 0]].tolist() for n in by.near], pa.list_(pa.int64())),
     })  # fmt: skip
     return table.replace_schema_metadata({ABOUT: json.dumps(summary).encode()})
 
@@ -146,14 +166,14 @@ def _probabilities(
 def _answering(
     evidence: Evidence, files: Files, rows: Rows, labels: Codes, given: Floats | None,
     options: Options, progress: Progress,
-) -> tuple[Answers, Answers, str]:  # fmt: skip
-    """The classifier's answers and the neighbours' votes as functions of labels, and how."""
+) -> _By:  # fmt: skip
     c = int(labels.max()) + 1
     if options.embedding == "none":
         if given is None:
             raise Misuse("Without an embedding, label noise needs --probabilities FILE.npy.")
         alone = given
-        return lambda _: alone, lambda _: np.exp(alone), "none"
+        nobody = np.full((len(rows), NEIGHBOURS), -1)
+        return _By(lambda _: alone, lambda _: np.exp(alone), "none", nobody, np.exp(alone))
     described = embedding(
         evidence, files, options.embedding, folder=files.folder, device=_device(options.device),
         seed=options.seed, progress=progress,
@@ -163,7 +183,8 @@ def _answering(
     folds = stratified_folds(labels, groups, FOLDS, options.seed)
     smooth = smoother(vectors, folds, seed=options.seed, progress=progress)
     progress("seeking neighbours", 0, 0)
-    near, _ = nearest(principal(vectors, options.seed), NEIGHBOURS)
+    place = principal(vectors, options.seed)
+    near, _ = nearest(place, NEIGHBOURS)
     near = np.where((near >= 0) & (groups[near] != groups[:, None]), near, -1)
 
     def own(labels_: Codes) -> Floats:
@@ -175,9 +196,20 @@ def _answering(
         return np.asarray(seen.sum(1) / NEIGHBOURS, np.float32)
 
     if given is None:
-        return own, votes, described.name
+        return _By(own, votes, described.name, near, place)
     theirs = given
-    return lambda ls: np.hstack([theirs, own(ls)]), votes, described.name
+    return _By(lambda ls: np.hstack([theirs, own(ls)]), votes, described.name, near, place)
+
+
+def _typical(place: Floats, labels: Codes, wrong: Floats) -> list[Codes]:
+    """For each class the TYPICAL pictures nearest to its middle, of those that are surely right."""
+    found = []
+    for c in range(int(labels.max()) + 1):
+        own = np.flatnonzero(labels == c)
+        sure = own[wrong[own] <= np.median(wrong[own])]
+        away = np.square(place[sure] - place[sure].mean(0)).sum(1)
+        found.append(sure[np.argsort(away, kind="stable")[:TYPICAL]])
+    return found
 
 
 def _device(asked: str) -> str:

@@ -36,7 +36,7 @@ The first lets every pair of classes have a rate of its own, the second pulls th
 held-out samples are likelier under is taken."""
 ITERATIONS = 150
 START_SCALE = 8.0
-START_NOISE = 0.08
+START_NOISE, LEAST_NOISE = 0.08, 0.03
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def fitted(
     """
     problem = _Problem(answers, labels, weights, ridge, spread)
     if start is not None:
-        return problem.solution(problem.climbed(start, iterations))
+        return problem.solution(problem.climbed(problem.awake(start), iterations))
     neutral = problem.neutral()
     by_noise = problem.climbed(neutral, 60, link=False)
     ends = [problem.climbed(s, iterations) for s in (neutral, by_noise)]
@@ -135,6 +135,14 @@ class _Problem:
         v = np.zeros(self.parts[-1].stop)
         v[0] = self._first_scale
         v[self.parts[3]] = np.log(START_NOISE / (1 - START_NOISE))
+        return v
+
+    def awake(self, start: Doubles) -> Doubles:
+        """The start with at least a little noise: where there is none its slope vanishes."""
+        v = start.copy()
+        v[self.parts[3]] = np.maximum(v[self.parts[3]], np.log(LEAST_NOISE / (1 - LEAST_NOISE)))
+        v[self.parts[4]] -= v[self.parts[4]].reshape(self.c, self.c).max(1).repeat(self.c)
+        v[self.parts[4]] = np.maximum(v[self.parts[4]], -4)
         return v
 
     def climbed(self, start: Doubles, iterations: int, *, link: bool = True) -> Doubles:

@@ -40,26 +40,26 @@ def test_the_slope_is_the_slope_of_the_value(weighted: bool) -> None:
 
 @pytest.mark.parametrize("rate", [0.0, 0.1, 0.3])
 def test_uniform_noise_is_found_and_none_is_invented(rate: float) -> None:
-    scores, true, given = drawn(6000, 5, uniform(5, rate), 2)
+    scores, true, given = drawn(3000, 5, uniform(5, rate), 2)
     found = fitted(scores, given)
     wrong = found.wrong(given)
-    assert abs(wrong.mean() - (true != given).mean()) < 0.02
-    assert np.abs(found.matrix - uniform(5, rate)).max() < 0.06
+    assert abs(wrong.mean() - (true != given).mean()) < 0.025
+    assert np.abs(found.matrix - uniform(5, rate)).max() < 0.08
 
 
 def test_noise_of_one_pair_is_told_from_confusion() -> None:
     matrix = np.eye(4)
     matrix[1, 1], matrix[1, 2] = 0.7, 0.3
-    scores, true, given = drawn(6000, 4, matrix, 3)
+    scores, true, given = drawn(4000, 4, matrix, 3)
     found = fitted(scores, given)
-    assert abs(found.matrix[1, 2] - 0.3) < 0.06
+    assert abs(found.matrix[1, 2] - 0.3) < 0.08
     assert found.matrix[2, 1] < 0.05
     wrong = found.wrong(given)
     assert wrong[true != given].mean() > 4 * wrong[true == given].mean()
 
 
 def test_probabilities_are_calibrated() -> None:
-    scores, true, given = drawn(20_000, 5, uniform(5, 0.15), 4)
+    scores, true, given = drawn(8000, 5, uniform(5, 0.15), 4)
     wrong = fitted(scores, given).wrong(given)
     for low, high in ((0.0, 0.05), (0.05, 0.2), (0.2, 0.6), (0.6, 0.9), (0.9, 1.0)):
         some = (wrong >= low) & (wrong < high)
