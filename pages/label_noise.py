@@ -20,6 +20,7 @@ from recipe_core.data.label_noise import review
 from recipe_core.data.label_noise.curve import found_by, look_at
 from recipe_core.data.label_noise.measure import NAME
 from recipe_core.data.label_noise.review import Queue
+from recipe_core.data.properties import percent
 from recipe_core.kernel.errors import RecipeError
 from recipe_core.kernel.nouns import Chart, Finding, Subjects
 from recipe_core.reporting.wording import counted, escaped, shortened
@@ -29,8 +30,7 @@ from recipe_core.store.decisions import Kind
 PAGES = Path(__file__).resolve().parent
 PROBLEM, CELL, SKIPPED = "noise-problem", "noise-cell", "noise-skipped"
 SECONDS_BETWEEN_LOOKS = 2.0
-LEAST = 0.1
-"""P(wrong) from which a picture is worth a place in the table of pairs."""
+LEAST = 0.1  # P(wrong) from which a picture is worth a place in the table of pairs
 MOST_CLASSES = 20
 
 
@@ -137,17 +137,17 @@ def tiles(finding: Finding) -> str:
     n = finding.numbers
     if "noise_rate" not in n:
         return ""
-    interval = f"{n['noise_rate_low']:.1%} to {n['noise_rate_high']:.1%}"
+    interval = f"{percent(n['noise_rate_low'])} to {percent(n['noise_rate_high'])}"
     planted = n["auroc_on_planted"]
     found = "–" if planted is None else f"{planted:.2f}"
     half, most = n["look_at_to_find"]["50%"], n["look_at_to_find"]["90%"]
     made = (
-        ("Wrong labels", f"{n['noise_rate']:.1%}", f"95 % interval {interval}",
+        ("Wrong labels", percent(n["noise_rate"]), f"95 % interval {interval}",
          f"of {n['labelled_samples']:,} labels"),
-        ("Planted wrong labels ranked above right ones", found, "area under the ROC curve",
+        ("Planted ones are ranked first", found, "area under the ROC curve",
          "1: always, 0.5: as by chance"),
         ("Look at, to find half of them", f"{half:,}", f"{most:,} to find 90 %", "as expected"),
-        ("The classifier agrees with the labels", f"{n['classifier_agrees']:.0%}",
+        ("The classifier agrees with the labels", percent(n["classifier_agrees"]),
          shortened(str(n["embedding"]), 60), "on pictures that it never saw"),
     )  # fmt: skip
     return '<div class="r-tiles">' + "".join(
@@ -195,7 +195,7 @@ def _now(found: Queue) -> int | None:
     words.html(
         f'<div class="r-row" style="justify-content:space-between"><span>Labelled '
         f"<b>{escaped(given)}</b>, {looks}</span>"
-        f'<span class="r-faint" id="noise-place">{found.wrong[i]:.0%} probably wrong · '
+        f'<span class="r-faint" id="noise-place">{percent(found.wrong[i])} probably wrong · '
         f"{seen + 1:,} of {int(mine.sum()):,}</span></div>"
     )
     values = columns_of(row)
@@ -269,13 +269,13 @@ def _progress(found: Queue) -> None:
     got, total, ahead = review.advice(found)
     words.section("So far")
     if n:
-        words.html(f'<p class="r-saw"><b>{k:,} of {n:,}</b> judged were wrong: {k / n:.0%} '
-                   f"(95 % interval {low:.0%} to {high:.0%}). {got:,} of about {total:,.0f} found."
-                   "</p>")  # fmt: skip
+        words.html(f'<p class="r-saw"><b>{k:,} of {n:,}</b> judged were wrong: {percent(k / n)} '
+                   f"(95 % interval {percent(low)} to {percent(high)}). {got:,} of about "
+                   f"{total:,.0f} found.</p>")  # fmt: skip
     else:
         words.html('<p class="r-saw">Nobody has judged a picture yet.</p>')
     stop = "Looking on pays little: stop here" if ahead < review.SPARSE else "Go on"
-    words.html(f'<p class="r-faint">{stop}. About {ahead:.0%} of the next {review.NEXT} are '
+    words.html(f'<p class="r-faint">{stop}. About {percent(ahead)} of the next {review.NEXT} are '
                "expected to be wrong.</p>")  # fmt: skip
     _curve(found)
 
@@ -285,7 +285,7 @@ def _curve(found: Queue) -> None:
     n = len(share)
     most = min(n, max(50, 2 * look_at(found.wrong, 0.95, found.decided)))
     places = np.unique(np.geomspace(1, most, 80).astype(int))
-    drawn = Chart("line", "Look at so many to find …", "pictures looked at",
+    drawn = Chart("line", "Look at N to find X", "pictures looked at",
                   "share of wrong labels found", places.tolist(),
                   {"expected": share[places - 1].tolist(), "at random": (places / n).tolist()},
                   )  # fmt: skip

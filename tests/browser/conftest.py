@@ -171,4 +171,5 @@ def is_bad(message: Any) -> bool:
     below the page's path first: those two 404s are its way.
     """
     where = str(message.location.get("url", ""))
-    return message.type == "error" and not re.search(r"/\w+/_stcore/(health|host-config)$", where)
+    own = re.search(r"/[\w-]+/_stcore/(health|host-config)$", where)
+    return message.type == "error" and not own

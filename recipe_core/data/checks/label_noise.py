@@ -135,7 +135,7 @@ def _named(
     chosen = np.flatnonzero((wrong >= suspect) & (suggested != label[rows]))
     chosen = chosen[np.argsort(-wrong[chosen], kind="stable")]
     details = [
-        f"labelled {label[rows[i]]}, looks like {suggested[i]} ({wrong[i]:.0%} wrong)"
+        f"labelled {label[rows[i]]}, looks like {suggested[i]} ({percent(wrong[i])} wrong)"
         for i in chosen
     ]
     scores = np.asarray(1 - wrong[chosen], np.float32)
