@@ -245,16 +245,18 @@ def _search(
 def _every(
     pool: Hashes, n_left: int, radius: int
 ) -> tuple[Indices, Indices, npt.NDArray[np.uint8]]:
-    """What `_search` finds, by comparing every pair."""
-    found: list[tuple[Indices, npt.NDArray[np.uint8]]] = []
-    for i in range(n_left):
-        begin = n_left if n_left < len(pool) else i + 1
-        distance = _distance(pool[begin:], pool[i])
+    """What `_search` finds, by comparing every pair, a block of rows at a time."""
+    alone = n_left == len(pool)
+    right = pool if alone else pool[n_left:]
+    found = []
+    rows = max(1, CHUNK // len(right))
+    for at in range(0, n_left, rows):
+        distance = np.bitwise_count(pool[at : min(at + rows, n_left), None] ^ right)
         near = np.flatnonzero(distance <= radius)
-        found.append((near + begin, distance[near]))
-    a = np.repeat(np.arange(n_left), [len(near) for near, _ in found])
-    b, d = (np.concatenate([f[k] for f in found]) for k in range(2))
-    return a, b.astype(np.int64), d.astype(np.uint8)
+        found.append((near // len(right) + at, near % len(right), distance.ravel()[near]))
+    a, b, d = (np.concatenate([f[k] for f in found]) for k in range(3))
+    fresh = a < b if alone else np.ones(len(a), np.bool_)
+    return a[fresh], b[fresh] + (0 if alone else n_left), d[fresh].astype(np.uint8)
 
 
 def _dealt(pool: Hashes, n_left: int, radius: int) -> tuple[Hashes, list[int]]:
