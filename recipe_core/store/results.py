@@ -138,7 +138,7 @@ def _without_subjects(f: Finding) -> dict[str, Any]:
     return row | {
         "numbers": dict(f.numbers), "thresholds": dict(f.thresholds),
         "grouped": f.subjects.groups is not None,
-        "charts": [asdict(c) for c in f.charts], **further(f),
+        "charts": [dict(vars(c)) for c in f.charts], **further(f),
         **({"pictures": [(p.title, p.caption) for p in f.pictures]} if f.pictures else {}),
     }  # fmt: skip
 

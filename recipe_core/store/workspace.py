@@ -201,7 +201,7 @@ def replaced(path: Path, write: Callable[[Path], Any]) -> None:
 
 def write_json(path: Path, value: Mapping[str, Any] | list[Any]) -> None:
     """Writes a JSON file in one step."""
-    text = json.dumps(value, ensure_ascii=True, allow_nan=False, indent=1)
+    text = json.dumps(value, ensure_ascii=True, allow_nan=False)  # indented it takes 5 × as long
     replaced(path, lambda p: p.write_text(text, encoding="ascii"))
 
 
