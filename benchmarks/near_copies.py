@@ -4,7 +4,7 @@
 
 Makes FILES (default 100,000) different pictures of 96 × 72 pixels: windows of the photos of
 clothing (of noise with a photograph's spectrum where they are not there), no two overlapping by
-more than half; of every thousandth one an edited copy, in turn cropped, brighter, mirrored,
+more than half; of one in each thousand an edited copy, in turn cropped, brighter, mirrored,
 recompressed. Prints the seconds of the scan and of near copies within it, how many copies were
 found, how many other pairs were reported, and the peak memory of the driver and of a worker.
 """
@@ -29,6 +29,7 @@ from recipe_core import recipe
 DATA = Path(os.environ.get("RECIPE_REAL_DATA", Path(__file__).parents[2] / "shared" / "data"))
 SIZE = (96, 72)
 EVERY = 1000
+SEEN = 30  # levels of contrast: a window of plain background has no copies to be found
 EDITS: tuple[tuple[str, Callable[[Image.Image], Image.Image]], ...] = (
     ("cropped to 95 %", lambda p: p.crop((2, 1, SIZE[0] - 3, SIZE[1] - 2))),
     ("brighter by 30 %", lambda p: ImageEnhance.Brightness(p).enhance(1.3)),
@@ -55,8 +56,8 @@ def _made(folder: Path, n: int) -> dict[str, tuple[str, str]]:
         place = folder / f"{i // 1000:03d}"
         place.mkdir(parents=True, exist_ok=True)
         (place / f"{i:06d}.jpg").write_bytes(_jpeg(window, 85))
-        if i % EVERY == 0:
-            what, edit = EDITS[i // EVERY % len(EDITS)]
+        if len(copies) <= i // EVERY and np.asarray(window.convert("L")).std() >= SEEN:
+            what, edit = EDITS[len(copies) % len(EDITS)]
             copy = folder / f"{(i * 7 + 13) % n // 1000:03d}" / f"{i:06d}_copy.jpg"
             copy.parent.mkdir(parents=True, exist_ok=True)
             copy.write_bytes(_jpeg(edit(window), 30 if what == "recompressed" else 85))
