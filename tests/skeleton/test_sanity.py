@@ -50,9 +50,8 @@ def test_the_json_is_that_of_the_contract_and_a_slider_judges_again(
 
     [run] = [r for r in pipeline.runs(two) if r.kind == "sanity"]
     assert run.status == "done" and run.title == "sorted.py" and "recipe sanity" in run.command
-    assert [e["id"] for e in pipeline.events(two, run.id) if e.get("kind") == "check"] == [
-        "batch_order", "loss_at_init"
-    ]  # fmt: skip
+    told = [e["data"]["id"] for e in pipeline.events(two, run.id) if e["kind"] == "check"]
+    assert told == ["batch_order", "loss_at_init"]  # fmt: skip
     again = pipeline.judge_sanity(two, "batch_order", {"excess": 1.0, "order": 1.0})
     assert again.verdict == "pass"
     assert pipeline.judge_sanity(two, "batch_order").verdict == "fail"
@@ -71,4 +70,3 @@ def test_what_cannot_be_asked_is_said_before_anything_runs(
     assert cli.main(["sanity", "-w", str(two), "--task", str(tmp_path / "none.py")]) == cli.MISUSE
     with pytest.raises(UnknownName):
         pipeline.start_sanity(two, RunConfig(), check_ids=["nonsense"])
-    assert pipeline.last_sanity(tmp_path / "empty").findings == ()
