@@ -33,7 +33,7 @@ def spent() -> float:
 
     What other processes take of a busy machine does not count.
     """
-    if torch.cuda.is_initialized() or torch.backends.mps.is_available():
+    if torch.cuda.is_available() or torch.backends.mps.is_available():
         return time.perf_counter()
     return time.process_time() / torch.get_num_threads()
 
