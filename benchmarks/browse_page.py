@@ -9,6 +9,8 @@ when every picture on screen is decoded and a frame was drawn:
 cold open   from the address to the pictures, in a new profile without a cache
 filter      from the click on a label to the pictures of the new answer
 scroll      from a jump of the scroll bar to a random place to the pictures there
+brush       from letting go of a box over a scatter plot of all samples to the pictures in it
+compare     from the click on "What is different?" about one label to the list of differences
 
 Each p50 and p95 of `--times`; then filters in several tabs at once, in each a click every 1 … 3 s.
 The browser shares the machine with the server and has no graphics card: both make times longer
@@ -44,7 +46,7 @@ CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 FLAGS = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking")
 WANTED = {
     100_000: {"cold open": 3.0, "filter": 0.5, "scroll": 0.5},
-    1_000_000: {"cold open": 3.0, "filter": 1.0, "scroll": 0.5},
+    1_000_000: {"cold open": 3.0, "filter": 1.0, "scroll": 0.5, "brush": 1.0},
 }
 """Seconds at p95 that we want to stay below."""
 
@@ -169,7 +171,10 @@ async def measured(address: str, server: psutil.Process, n: int, times: int, ses
         _row("scroll", await jumps(page, times, 0), wanted.get("scroll"))
         alone = await filters(page, times, 1)
         _row("filter", alone, wanted.get("filter"))
+        _row("brush", await brushes(browser, address, times), wanted.get("brush"))
+        _row("compare", await comparisons(page, address, max(3, times // 4)), None)
         tab = _renderers()
+        await page.context.close()
         tabs = [await _tab(browser, address) for _ in range(sessions)]
         before = _cpu(server), _cpu(*_chromium())
         together = await asyncio.gather(
@@ -193,12 +198,12 @@ def _row(name: str, seconds: list[float], wanted: float | None) -> None:
           flush=True)  # fmt: skip
 
 
-async def _tab(browser: Any, address: str) -> Any:
+async def _tab(browser: Any, address: str, question: str = "") -> Any:
     context = await browser.new_context(viewport={"width": 1400, "height": 900})
     page = await context.new_page()
     page.set_default_timeout(120_000)
     await page.add_init_script(WATCH)
-    await page.goto(f"{address}/browse", wait_until="commit")
+    await page.goto(f"{address}/browse{question}", wait_until="commit")
     await page.evaluate("() => window.painted('', 0)")
     return page
 
@@ -229,6 +234,45 @@ async def filters(
     for _ in range(times):
         waits.append(await page.evaluate("k => window.filteredBy(k)", rng.randrange(1000)) / 1000)
         await page.wait_for_timeout(1000 * rng.uniform(*pause_s))
+    return waits
+
+
+async def brushes(browser: Any, address: str, times: int) -> list[float]:
+    """Seconds from the end of a brush to the pictures; every box is another one."""
+    page = await _tab(browser, address, "?beside=plots&across=brightness&up=contrast")
+    rng, waits = random.Random(2), []
+    for _ in range(times):
+        plot = page.locator(".js-plotly-plot .draglayer .nsewdrag").first
+        await plot.wait_for()
+        await page.wait_for_timeout(700)
+        box = await plot.bounding_box()
+        x, y = (
+            box[a] + rng.uniform(0.1, 0.4) * box[b] for a, b in (("x", "width"), ("y", "height"))
+        )
+        await page.mouse.move(x, y)
+        await page.mouse.down()
+        await page.mouse.move(x + 0.2 * box["width"], y + 0.2 * box["height"], steps=3)
+        await page.mouse.move(x + 0.4 * box["width"], y + 0.4 * box["height"], steps=3)
+        await page.evaluate("() => { window.before = window.says() }")
+        start = time.perf_counter()
+        await page.mouse.up()
+        await page.evaluate("() => window.painted(window.before, performance.now())")
+        waits.append(time.perf_counter() - start)
+    await page.context.close()
+    return waits
+
+
+async def comparisons(page: Any, address: str, times: int) -> list[float]:
+    """Seconds from asking what sets a label apart to the answer; each label is asked once."""
+    waits = []
+    for k in range(times):
+        await page.goto(f"{address}/browse", wait_until="commit")
+        await page.evaluate("() => window.painted('', 0)")
+        await page.evaluate("k => window.filteredBy(k)", k)
+        start = time.perf_counter()
+        await page.get_by_text("+ What is different?").click()
+        await page.locator(".r-differences").wait_for()
+        waits.append(time.perf_counter() - start)
     return waits
 
 

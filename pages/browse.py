@@ -118,11 +118,11 @@ def _body(place: Browser, filter: Filter, order: Order, look: Look) -> None:
         return
     with st.container(key="two-sides"):
         left, right = st.columns([5, 4], gap="medium")
+    with left:  # first: pictures are not to wait for a chart
+        _samples(view, look, filters.spoken_filter(filter) + repr(order))
     with right:
         draw = {PLOTS: plots.plots, DIFFERENT: comparing.differences}[look.beside]
         draw(place, filter)
-    with left:
-        _samples(view, look, filters.spoken_filter(filter) + repr(order))
 
 
 # -- the grid -----------------------------------------------------------------------------------
