@@ -144,7 +144,7 @@ def uses(run: Run) -> list[tuple[str, str, str]]:
     processor."""
     seen, found = run.resources, []
     if "gpu_memory_mb" in seen:
-        whole = seen.get("gpu_total_mb") or seen.get("gpu_machine_mb")
+        whole = seen.get("gpu_memory_total_mb")
         found.append(("GPU memory", _gib(seen["gpu_memory_mb"]),
                       f"of {_gib(whole)}" if whole else ""))  # fmt: skip
     if "gpu_percent" in seen:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from app import answering, labeller, opened
+from recipe_core import recipe
+from recipe_core.images.rgb import pixels
 from recipe_core.skeleton import labelling
 from tests.app.making import HOSTILE_CLASS
 from tests.app.test_pages import drawn, said
@@ -157,3 +162,14 @@ def test_both_passes_give_kappa_and_the_disputed_pictures(client: Browser) -> No
 
 def test_too_few_classes(empty: Path) -> None:
     assert "after the first scan" in said(drawn("human_baseline"))
+
+
+def test_the_picture_is_the_nets_own_view_of_it(client: Browser) -> None:
+    row = rows()[0]
+    answer = client.get(f"/api/shown/{opened.token()}/{row}/32")
+    assert answer.status_code == 200 and answer.headers["content-type"] == "image/png"
+    with Image.open(io.BytesIO(answer.content)) as shown:
+        seen = np.asarray(shown.convert("RGB")).transpose(2, 0, 1)
+    assert (seen == pixels(recipe.original(opened.workspace(), row), 32)).all()
+    for url in (f"{opened.token()}/{10**6}/32", f"{opened.token()}/{row}/4096", f"x/{row}/32"):
+        assert client.get(f"/api/shown/{url}").status_code == 410, url

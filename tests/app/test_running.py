@@ -54,9 +54,11 @@ def test_names_are_escaped() -> None:
 def test_a_gpu_is_shown_before_the_processor() -> None:
     on_cpu = running.uses(a_run(resources={"memory_mb": 2048.0, "cpu_percent": 150.0}))
     assert [u[:2] for u in on_cpu] == [("Processor", "1.5 cores"), ("Memory", "2.0 GiB")]
-    seen = {"memory_mb": 1.0, "cpu_percent": 1.0, "gpu_memory_mb": 4096.0, "gpu_percent": 97.0}
+    seen = {"memory_mb": 1.0, "cpu_percent": 1.0, "gpu_memory_mb": 4096.0, "gpu_percent": 97.0,
+            "gpu_memory_total_mb": 81920.0}  # fmt: skip
     on_gpu = running.uses(a_run(resources=seen))
     assert [u[0] for u in on_gpu] == ["GPU memory", "GPU utilisation", "Memory"]
+    assert on_gpu[0][1:] == ("4.0 GiB", "of 80.0 GiB")
 
 
 # -- predictions --------------------------------------------------------------------------------
