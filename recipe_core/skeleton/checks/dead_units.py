@@ -33,7 +33,8 @@ class Params:
     chance: float = setting(
         1e-6, low=0.0, high=0.5,
         why="at the start a unit may be off for all pictures by the sign of its weights, when the "
-        "pictures are alike: at worst a coin for each unit; more dead units than that in one layer, "
+        "pictures are alike: at worst a coin for each unit; more dead units than that in one "
+        "layer, "
         "but for this chance, are no accident",
     )  # fmt: skip
     trained: float = setting(
@@ -90,7 +91,7 @@ def on_outputs(read: Reading, params: Params) -> list[Problem]:
 
 
 def activations(read: Reading, params: Params) -> list[Problem]:
-    found = []
+    found: list[Problem] = []
     for when, layers in (("at the start", read["start"]), ("after training", read["later"])):
         steps = f" ({read['steps']} steps)" if when == "after training" else ""
         bad = [layer for layer in layers if _dead(layer, params, first=when == "at the start")]
@@ -127,7 +128,8 @@ def copies(read: Reading) -> list[Problem]:
     name, units, _ = rows[0]
     return [Problem("fail", f"all {units} units of {name} put out the same after {read['steps']} "
                     f"steps, as do {len(rows) - 1} more layers: nothing tells them apart",
-                    "Draw initial weights at random (leave PyTorch's own initialisation).")]  # fmt: skip
+                    "Draw initial weights at random (leave PyTorch's own "
+                    "initialisation).")]  # fmt: skip
 
 
 def linear(read: Reading, params: Params) -> list[Problem]:
@@ -141,7 +143,8 @@ def linear(read: Reading, params: Params) -> list[Problem]:
         return []
     named = some([f"{p['first']} and {p['second']}" for p in pairs], 3)
     return [Problem("fail", f"nothing non-linear stands between {named}: together they are one "
-                    "linear layer", "Put an activation between them, or take one layer.")]  # fmt: skip
+                    "linear layer",
+                    "Put an activation between them, or take one layer.")]  # fmt: skip
 
 
 def linear_pairs(read: Reading, params: Params) -> list[Mapping[str, Any]]:
@@ -158,8 +161,10 @@ def good(read: Reading, top: float) -> str:
     if not n:
         return ("No rectifier, sigmoid or tanh to die; the outputs are free in sign and no two "
                 "layers are one.")  # fmt: skip
-    return (f"On {read['samples']} pictures at most {top:.0%} of a layer's units do nothing, of {n} "
-            f"activations, before and after {read['steps']} steps; no two layers are one.")  # fmt: skip
+    return (f"On {read['samples']} pictures at most {top:.0%} of a layer's units do nothing, of "
+    f"{n} "
+            f"activations, before and after {read['steps']} steps; no two layers are "
+            "one.")  # fmt: skip
 
 
 def chart(read: Reading) -> Chart:

@@ -2,9 +2,9 @@
 
 A running mean of batch accuracies counts a short last batch like a full one; a loader that drops it
 evaluates on a part; an argmax over the wrong axis still gives a number between 0 and 1; a loader
-that gives the training set gives a better one. The loader is compared with the set, sample by sample,
-predict is tried on outputs whose label is known, and the reported accuracy is worked out again from
-the very outputs that evaluate saw, with batches of which the last is short on purpose.
+that gives the training set gives a better one. The loader is compared with the set, sample by
+sample, predict is tried on outputs whose label is known, and the reported accuracy is worked out
+again from the very outputs that evaluate saw, with batches of which the last is short on purpose.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ MOST_CLASSES = 30
 class Params:
     samples: float = setting(
         0.6, low=0.0, high=100.0,
-        why="samples by which the reported accuracy may differ from the recount: less than one, for "
+        why="samples by which the reported accuracy may differ from the recount: less than one, "
+        "for "
         "rounding; a mean of batch means is off by many",
     )  # fmt: skip
     coarse: float = setting(
@@ -46,7 +47,8 @@ def judge(readings: Readings, params: Params) -> Finding:
     right = int((read["own"] == read["truth"]).sum())
     low, high = wilson(right, n)
     good = (f"evaluate takes all {n} samples once and its accuracy, {shown(reported)}, is that of "
-            f"a plain loop; after a few steps {right / n:.3f} [{low:.3f}, {high:.3f}].")  # fmt: skip
+            f"a plain loop; after a few steps {right / n:.3f} [{low:.3f}, "
+            "{high:.3f}].")  # fmt: skip
     return Finding(
         worst(problems), sentence(problems, good), mends(problems),
         {
@@ -82,7 +84,8 @@ def loader(read: Reading) -> list[Problem]:
         less = "drop_last leaves the last batch out" if given < wanted else "samples come twice"
         return [Problem("fail", f"the evaluation loader gives {given} of {wanted} samples (batches "
                         f"of {read['batch']}): {less}",
-                        "Give every evaluation sample once: no drop_last, no sampler.")]  # fmt: skip
+                        "Give every evaluation sample once: no drop_last, no "
+                        "sampler.")]  # fmt: skip
     return []
 
 
@@ -102,8 +105,10 @@ def accuracy(read: Reading, params: Params) -> list[Problem]:
                         f"{', '.join(read['reported']) or 'nothing'}",
                         'Return {"accuracy": share of samples that are right, …}.')]  # fmt: skip
     if 0 < read["drawn"] < min(n, read["loader"]["given"]) or not read["drawn"]:
-        return [Problem("fail", f"evaluate takes {read['drawn']} of {n} samples from its loader: it "
-                        "returns before the end", "Return after the loop, not inside it.")]  # fmt: skip
+        return [Problem("fail", f"evaluate takes {read['drawn']} of {n} samples from its loader: "
+        "it "
+                        "returns before the end",
+                        "Return after the loop, not inside it.")]  # fmt: skip
     if not len(read["targets"]) or not len(read["guesses"]):
         return []  # several passes a batch, or none through the model: nothing to count again
     room = (params.coarse if read["coarse"] else params.samples) / len(read["targets"])
@@ -111,7 +116,8 @@ def accuracy(read: Reading, params: Params) -> list[Problem]:
         return []
     return [Problem(
         "fail", f"evaluate reports an accuracy of {shown(reported)} where its own outputs give "
-        f"{shown(recount(read))} on {len(read['targets'])} samples (batches of {read['batch']}, the "
+        f"{shown(recount(read))} on {len(read['targets'])} samples (batches of {read['batch']}, "
+        "the "
         "last one short): it does not count samples",
         "Add up right samples and samples over all batches, and divide once.")]  # fmt: skip
 
@@ -122,8 +128,8 @@ def recounts(read: Reading) -> list[float]:
     found = []
     for name in ("guesses", "plain"):
         hits = read[name] == targets
-        found += [float(hits.mean()),
-                  float(np.mean([hits[targets == k].mean() for k in np.unique(targets)]))]  # fmt: skip
+        by_class = [hits[targets == k].mean() for k in np.unique(targets)]
+        found += [float(hits.mean()), float(np.mean(by_class))]
     return found
 
 
