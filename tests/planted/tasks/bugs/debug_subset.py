@@ -1,5 +1,5 @@
 # planted: a loader left on the first hundred samples, which are of one class or two
-# must: batch_order, see_the_input
+# must: batch_order
 # may: loss_at_init, init_bias, zero_input, prediction_dynamics, metrics, bigger_net, learning_rate, overfit_batch
 # data: two
 """Quick to try, quick to forget."""
