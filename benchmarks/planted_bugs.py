@@ -15,6 +15,7 @@ import os
 import tempfile
 import time
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -169,7 +170,7 @@ def _zero_input(bench: Any, steps: int) -> bool:
     ends = []
     for zero in (False, True):
         model = bench.model()
-        batches = [(x * 0 if zero else x, y) for (x, y, *_), _ in zip(_forever(bench), range(128))]
+        batches = [(x * 0 if zero else x, y) for x, y, *_ in islice(_forever(bench), 128)]
         ends.append(float(bench.steps(model, 128, batches=batches)[-1]))
     return ends[1] <= ends[0]
 
