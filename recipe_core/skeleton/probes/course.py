@@ -47,8 +47,9 @@ def course(bench: Any, progress: Progress) -> Reading:
         if clock.over and step + 1 >= FEWEST:
             raise _Enough
 
+    planned = min(STEPS, bench.total_steps)  # a one-cycle schedule raises beyond its end
     with contextlib.suppress(_Enough):
-        bench.steps(model, STEPS, on_step=watch)
+        bench.steps(model, planned, on_step=watch)
     after = dict(model.named_parameters())
     names = list(before)
     return Reading(
