@@ -86,13 +86,13 @@ def measure_near(evidence: Evidence, files: Files, progress: Progress) -> pa.Tab
 
 def _keys(files: Files, rows: Rows, progress: Progress) -> tuple[Rows, Keys]:
     """The rows that have a thumbnail with something to see, and their hashes."""
-    kept, packed = [], []
+    kept, packed = [], bytearray()
     for done, row in enumerate(rows.tolist()):
         if done % 10_000 == 0:
             progress("reading hashes", done, len(rows))
         if key := _key(files, row):
             kept.append(row)
-            packed.append(key)
+            packed += key
     return np.array(kept, np.int64), keys_from(packed)
 
 

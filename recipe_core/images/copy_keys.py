@@ -8,7 +8,7 @@ has to decode it again to look for copies.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -117,10 +117,11 @@ def key_bytes(pictures: Pictures) -> list[bytes]:
     return [row.tobytes() if s else b"" for row, s in zip(every, seen.tolist(), strict=True)]
 
 
-def keys_from(packed: Iterable[bytes]) -> Keys:
-    """Keys of n pictures from `key_bytes`, none of them empty."""
-    every = np.frombuffer(b"".join(packed), "<u8").reshape(-1, len(WAYS)).astype(np.uint64)
-    return Keys(np.ascontiguousarray(every[:, 0]), np.ascontiguousarray(every[:, 1:]))
+def keys_from(packed: bytes | bytearray) -> Keys:
+    """Keys of n pictures from their `key_bytes`, one after the other; without a copy of most."""
+    every = np.frombuffer(packed, "<u8").reshape(-1, len(WAYS))
+    every = every.astype(np.uint64, copy=False)
+    return Keys(np.ascontiguousarray(every[:, 0]), every[:, 1:])
 
 
 def carrying(thumbnail: bytes, key: bytes) -> bytes:

@@ -354,6 +354,22 @@ def test_workers_leave_ctrl_c_to_the_driver(tmp_path: Path) -> None:
     assert {d.result for d in results} == {pid}
 
 
+@pytest.mark.parametrize("n", [20, 0])
+def test_workers_started_ahead_do_the_work_and_end_with_it(tmp_path: Path, n: int) -> None:
+    early = engine("local", 2, ahead="tests.contracts.executor_work")
+    assert isinstance(early, LocalProcesses)
+    started = {m.process.pid for m in early.idle}
+    assert len(started) == 2
+    done = list(early.map(Job(work.sign, 30), ([str(tmp_path)] for _ in range(n))))
+    assert len(done) == n and {d.result for d in done} <= started
+    assert not early.idle and _eventually(lambda: not any(map(_living, started)))
+
+
+def test_what_cannot_be_imported_ahead_is_no_matter(tmp_path: Path) -> None:
+    early = engine("local", 1, ahead="no.such.module")
+    assert [d.result for d in early.map(Job(work.squares, 30), [[3]])] == [[9]]
+
+
 def test_open_files_do_not_pile_up() -> None:
     def opened() -> int:
         return len(list(Path("/dev/fd").iterdir()))
