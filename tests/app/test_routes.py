@@ -110,7 +110,7 @@ def test_a_browser_that_has_the_pictures_asks_without_them(client: Browser) -> N
 def test_findings_are_named_as_the_filter_counts_them(client: Browser) -> None:
     samples = window_of(client, np.arange(N_SAMPLES))
     for check, finding in opened.findings().items():
-        named = set(finding.subjects.rows.tolist())
+        named = set(finding.subjects.blamed().tolist())
         assert {s["row"] for s in samples if check in s.get("findings", ())} == named
         counted = recipe.browser(opened.workspace()).rows(Filter().with_values("finding", [check]))
         assert set(counted.tolist()) == named
