@@ -11,21 +11,21 @@ import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from recipe_core.data.label_noise.estimate import Answers, Estimate, estimate
-from recipe_core.data.label_noise.folds import copy_groups, stratified_folds
-from recipe_core.data.label_noise.smoother import smoother
 from recipe_core.images.embedding import Embedding, describable, embedding
 from recipe_core.images.neighbours import nearest
 from recipe_core.kernel.check import Measure
 from recipe_core.kernel.errors import MissingInput, Misuse
 from recipe_core.kernel.evidence import Evidence, Files
 from recipe_core.kernel.progress import Progress
+
+if TYPE_CHECKING:
+    from recipe_core.data.label_noise.estimate import Answers, Estimate
 
 Floats = npt.NDArray[np.float32]
 Codes = npt.NDArray[np.int64]
@@ -97,6 +97,8 @@ def measure_noise(
     rows, labels, names = labelled(evidence)
     given = _probabilities(options.probabilities, evidence, rows, names)
     by = _answering(evidence, files, rows, labels, given, options, progress)
+    from recipe_core.data.label_noise.estimate import estimate  # scipy: a scan does without
+
     found = estimate(by.answers, by.votes, labels, seed=options.seed, progress=progress)
     summary = _summary(found, rows, names) | {
         "typical": [rows[t].tolist() for t in _typical(by.place, labels, found.wrong)],
@@ -179,6 +181,9 @@ def _answering(
         seed=options.seed, progress=progress,
     )  # fmt: skip
     vectors = _of_rows(described, rows)
+    from recipe_core.data.label_noise.folds import copy_groups, stratified_folds
+    from recipe_core.data.label_noise.smoother import smoother
+
     groups = copy_groups(evidence, rows)
     folds = stratified_folds(labels, groups, FOLDS, options.seed)
     smooth = smoother(vectors, folds, seed=options.seed, progress=progress)
