@@ -30,6 +30,7 @@ def warm() -> None:
     with contextlib.suppress(RecipeError, OSError):
         if opened.has_results():
             _count()
+            opened.sanity()
     # What is there now stays: without this every collection walks over the names and details of a
     # million samples, 0.1 s in which nobody is answered.
     gc.collect()
