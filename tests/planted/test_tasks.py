@@ -17,10 +17,10 @@ from tests.planted.examining import examined
 
 SLOW = {
     "fixed_seed", "overfit_batch", "bigger_net", "zero_input", "learning_rate", "augmentation",
-    "prediction_dynamics", "human_baseline",
+    "prediction_dynamics", "human_baseline", "dead_units", "parameters_update", "metrics",
 }  # fmt: skip
 """Checks that train for long, or start processes."""
-WHOLE = {"plain_batch_norm", "label_smoothing", "bias_from_prior", "group_norm_sgd"}
+WHOLE = {"plain_batch_norm", "label_smoothing"}
 """Healthy tasks on which the slow checks run too; on the others they run in the benchmark."""
 
 
