@@ -247,9 +247,10 @@ def _skip(row: int) -> None:
 def _beside(found: Queue, i: int, suggested: str) -> int | None:
     """Its neighbours, and what the suggested class usually looks like."""
     clicked = None
-    if found.near[i]:
+    near = found.near[i].as_py()
+    if near:
         words.html('<div class="r-faint">Looks most like these</div>')
-        clicked = strip(_plain(found.near[i]), 8, key="noise-near", size=84)
+        clicked = strip(_plain(near), 8, key="noise-near", size=84)
     typical = [r for r in found.typical.get(suggested, []) if r != int(found.rows[i])]
     if typical:
         words.html(f'<div class="r-faint">Typical of {escaped(suggested)}</div>')

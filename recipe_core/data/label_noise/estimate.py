@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import mannwhitneyu
 
-from recipe_core.data.label_noise.model import Fitted, chosen, fitted
+from recipe_core.data.label_noise.model import Fitted, Priors, chosen, fitted
 from recipe_core.kernel.progress import Progress
 
 Floats = npt.NDArray[np.float32]
@@ -41,8 +41,9 @@ PLANTED = 0.1
 """Share of the labels that the directed repeats make wrong."""
 T_95 = 2.26
 """97.5 % quantile of Student's t with REPEATS - 1 degrees of freedom."""
-LEAST_RESPONSE = 0.4
-"""A smaller response to planted mistakes tells nothing about their number."""
+LEAST_RESPONSE = 0.5
+"""The smallest response that stretches the interval: mistakes planted by the neighbours' votes are
+the hardest there are, people's are easier."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,8 @@ class Estimate:
     """What is known about the labels of n samples of c classes.
 
     wrong      (n,) float32 P(the given label is wrong)
-    suggested  (n,) int64 the most probable true class
+    suggested  (n,) int64 the given class, or where it is more probably wrong than right the most
+               probable other one
     matrix     (c, c) float64 P(given j | true i)
     rate, low, high    share of wrong labels, 95 % interval
     by_class   (c, 3) rate, low, high among the labels given as each class
@@ -89,23 +91,23 @@ def estimate(
     steps = REPEATS + DIRECTED_REPEATS + BOOTSTRAPS + 2
     progress("fitting the noise model", 0, steps)
     said = answers(labels)
-    first, spread = chosen(said, labels, rng)
+    first, priors = chosen(said, labels, rng)
     raw = float(first.wrong(labels).mean())
     errors, found = [], []
     for i in range(REPEATS):
         progress("planting wrong labels", 1 + i, steps)
-        error, auroc = _planted_alike(answers, first, spread, rng)
+        error, auroc = _planted_alike(answers, first, priors, rng)
         errors.append(error)
         found.append(auroc)
     responses = []
     for i in range(DIRECTED_REPEATS):
         progress("planting wrong labels", 1 + REPEATS + i, steps)
-        responses.append(_response(answers, votes(labels), first, spread, labels, raw, rng))
+        responses.append(_response(answers, votes(labels), first, priors, labels, raw, rng))
     samples = []
     for i in range(BOOTSTRAPS):
         progress("drawing samples again", 1 + REPEATS + DIRECTED_REPEATS + i, steps)
         weights = rng.poisson(1.0, len(labels)).astype(np.float64)
-        again = fitted(said, labels, weights=weights, start=first.state, spread=spread,
+        again = fitted(said, labels, weights=weights, start=first.state, priors=priors,
                        iterations=AGAIN)  # fmt: skip
         samples.append(_rates(again, labels, weights))
     return _concluded(first, said, labels, np.array(errors), np.array(found),
@@ -129,7 +131,7 @@ def _drawn(rows: Floats | Doubles, rng: np.random.Generator) -> Codes:
 
 
 def _planted_alike(
-    answers: Answers, first: Fitted, spread: float, rng: np.random.Generator
+    answers: Answers, first: Fitted, priors: Priors, rng: np.random.Generator
 ) -> tuple[Doubles, float]:
     """(1 + c,) rates said less rates planted, and the AUROC, where the model is true by making.
 
@@ -137,7 +139,7 @@ def _planted_alike(
     """
     true = _drawn(first.true, rng)
     given = _with_every_class(_drawn(_at_least(first.matrix)[true], rng), true)
-    fit = fitted(answers(given), given, start=first.state, spread=spread, iterations=2 * AGAIN)
+    fit = fitted(answers(given), given, start=first.state, priors=priors, iterations=2 * AGAIN)
     wrong = given != true
     c = len(first.matrix)
     made = np.bincount(given, wrong, c) / np.maximum(np.bincount(given, minlength=c), 1)
@@ -160,7 +162,7 @@ def _with_every_class(given: Codes, true: Codes) -> Codes:
 
 
 def _response(
-    answers: Answers, votes: Floats, first: Fitted, spread: float, labels: Codes, raw: float,
+    answers: Answers, votes: Floats, first: Fitted, priors: Priors, labels: Codes, raw: float,
     rng: np.random.Generator,
 ) -> float:  # fmt: skip
     """The share of planted mistakes by which the rate rises, planted where neighbours disagree.
@@ -175,7 +177,7 @@ def _response(
     right = 1 - first.wrong(labels).astype(np.float64)
     chosen = rng.random(n) < np.clip(PLANTED * share, 0, 0.9)
     given = _with_every_class(np.where(chosen, _drawn(others, rng), labels), labels)
-    fit = fitted(answers(given), given, start=first.state, spread=spread, iterations=2 * AGAIN)
+    fit = fitted(answers(given), given, start=first.state, priors=priors, iterations=2 * AGAIN)
     made = float((right * (given != labels)).sum() / n)
     return (float(fit.wrong(given).mean()) - raw) / max(made, 1e-9)
 
@@ -198,12 +200,22 @@ def _concluded(
     counts = np.concatenate([[len(labels)], np.bincount(labels)])
     high = np.clip(np.maximum(high, 3 / counts / seen), 0, 1)
     c = len(first.matrix)
+    wrong = _rescaled(first.wrong(labels), raw[0], corrected[0])
+    others = first.true.copy()
+    others[np.arange(len(labels)), labels] = -1
     return Estimate(
-        _rescaled(first.wrong(labels), raw[0], corrected[0]),
-        np.asarray(first.true.argmax(1), np.int64), first.matrix, float(corrected[0]),
-        float(low[0]), float(high[0]), np.stack([corrected, low, high], 1)[1:], response,
-        float(bias[0]), found, float((said[:, :c].argmax(1) == labels).mean()),
-    )  # fmt: skip
+        wrong=wrong,
+        suggested=np.where(wrong > 0.5, others.argmax(1), labels).astype(np.int64),
+        matrix=first.matrix,
+        rate=float(corrected[0]),
+        low=float(low[0]),
+        high=float(high[0]),
+        by_class=np.stack([corrected, low, high], 1)[1:],
+        response=response,
+        bias=float(bias[0]),
+        found=found,
+        agreement=float((said[:, :c].argmax(1) == labels).mean()),
+    )
 
 
 def _rescaled(wrong: Floats, said: float, corrected: float) -> Floats:

@@ -24,7 +24,7 @@ from recipe_core.kernel.errors import MissingInput, Misuse
 from recipe_core.kernel.evidence import Evidence, Files
 from recipe_core.kernel.progress import Progress
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # SciPy is heavy: a scan that does not measure this starts without it
     from recipe_core.data.label_noise.estimate import Answers, Estimate
 
 Floats = npt.NDArray[np.float32]
@@ -93,12 +93,12 @@ def measure_noise(
 
     Raises MissingInput where there is too little to learn from, Misuse for files that do not fit.
     """
+    from recipe_core.data.label_noise.estimate import estimate
+
     started = time.perf_counter()
     rows, labels, names = labelled(evidence)
     given = _probabilities(options.probabilities, evidence, rows, names)
     by = _answering(evidence, files, rows, labels, given, options, progress)
-    from recipe_core.data.label_noise.estimate import estimate  # scipy: a scan does without
-
     found = estimate(by.answers, by.votes, labels, seed=options.seed, progress=progress)
     summary = _summary(found, rows, names) | {
         "typical": [rows[t].tolist() for t in _typical(by.place, labels, found.wrong)],
@@ -169,6 +169,9 @@ def _answering(
     evidence: Evidence, files: Files, rows: Rows, labels: Codes, given: Floats | None,
     options: Options, progress: Progress,
 ) -> _By:  # fmt: skip
+    from recipe_core.data.label_noise.folds import copy_groups, stratified_folds
+    from recipe_core.data.label_noise.smoother import smoother
+
     c = int(labels.max()) + 1
     if options.embedding == "none":
         if given is None:
@@ -181,9 +184,6 @@ def _answering(
         seed=options.seed, progress=progress,
     )  # fmt: skip
     vectors = _of_rows(described, rows)
-    from recipe_core.data.label_noise.folds import copy_groups, stratified_folds
-    from recipe_core.data.label_noise.smoother import smoother
-
     groups = copy_groups(evidence, rows)
     folds = stratified_folds(labels, groups, FOLDS, options.seed)
     smooth = smoother(vectors, folds, seed=options.seed, progress=progress)

@@ -27,16 +27,23 @@ Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]
 
-RIDGE = 10.0
-"""Precision of the normal prior on A's departures from a multiple of the identity, per standard
-deviation of f."""
+RIDGES = (10.0, 300.0, 10_000.0)
+"""Precisions of the normal prior on A's departures from a multiple of the identity, per standard
+deviation of f. The more classes, the more there is to overfit, the stiffer it must be."""
 SPREADS = (0.3, 30.0)
 """Dirichlet priors on where a class's wrong labels go: as if so many more were seen in each cell.
-The first lets every pair of classes have a rate of its own, the second pulls them together; what
-held-out samples are likelier under is taken."""
+The first lets every pair of classes have a rate of its own, the second pulls them together."""
 ITERATIONS = 150
-START_SCALE = 8.0
+START_SCALE, STEEPEST = 8.0, 5.0
 START_NOISE, LEAST_NOISE = 0.08, 0.03
+
+
+@dataclass(frozen=True)
+class Priors:
+    """What is believed before anything is seen: see RIDGES and SPREADS."""
+
+    ridge: float = RIDGES[0]
+    spread: float = SPREADS[0]
 
 
 @dataclass(frozen=True)
@@ -64,7 +71,7 @@ class Fitted:
 
 def fitted(
     answers: Floats, labels: Codes, *, weights: Doubles | None = None, start: Doubles | None = None,
-    ridge: float = RIDGE, spread: float = SPREADS[0], iterations: int = ITERATIONS,
+    priors: Priors | None = None, iterations: int = ITERATIONS,
 ) -> Fitted:  # fmt: skip
     """The most likely noise model.
 
@@ -75,7 +82,7 @@ def fitted(
     start    `state` of a nearby fit; without it two starts are tried, as the likelihood has a hill
              where A explains the wrong labels and one where T does: the higher one counts
     """
-    problem = _Problem(answers, labels, weights, ridge, spread)
+    problem = _Problem(answers, labels, weights, priors or Priors())
     if start is not None:
         return problem.solution(problem.climbed(problem.awake(start), iterations))
     neutral = problem.neutral()
@@ -84,24 +91,28 @@ def fitted(
     return problem.solution(min(ends, key=lambda v: problem.loss(v)[0]))
 
 
-def chosen(answers: Floats, labels: Codes, rng: np.random.Generator) -> tuple[Fitted, float]:
-    """The most likely noise model and the spread under which held-out samples are likeliest."""
-    fits = [fitted(answers, labels, spread=spread) for spread in SPREADS]
+def chosen(answers: Floats, labels: Codes, rng: np.random.Generator) -> tuple[Fitted, Priors]:
+    """The noise model under the priors under which held-out samples are likeliest."""
     half = rng.random(len(labels)) < 0.5
-    held = [
-        _held_out(answers, labels, half, f.state, s) for f, s in zip(fits, SPREADS, strict=True)
-    ]
-    best = int(np.argmax(held))
-    return fits[best], SPREADS[best]
+
+    def tried(priors: Priors) -> tuple[float, Fitted, Priors]:
+        fit = fitted(answers, labels, priors=priors)
+        return _held_out(answers, labels, half, fit.state, priors), fit, priors
+
+    stiff = max((tried(Priors(r, SPREADS[0])) for r in RIDGES), key=lambda t: t[0])
+    even = (tried(Priors(stiff[2].ridge, s)) for s in SPREADS[1:])
+    _, fit, priors = max((stiff, *even), key=lambda t: t[0])
+    return fit, priors
 
 
 def _held_out(
-    answers: Floats, labels: Codes, half: npt.NDArray[np.bool_], start: Doubles, spread: float
+    answers: Floats, labels: Codes, half: npt.NDArray[np.bool_], start: Doubles, priors: Priors
 ) -> float:
     """Log likelihood of each half under the model that fits the other."""
     found = 0.0
+    halved = Priors(priors.ridge / 2, priors.spread / 2)
     for part in (half, ~half):
-        problem = _Problem(answers, labels, part.astype(np.float64), RIDGE / 2, spread / 2)
+        problem = _Problem(answers, labels, part.astype(np.float64), halved)
         fit = problem.solution(problem.climbed(start, 40))
         given = (fit.clean * fit.matrix.T[labels]).sum(1)
         found += float(np.log(given[~part] + 1e-30).sum())
@@ -112,7 +123,7 @@ class _Problem:
     """The likelihood of one data set as a function of one vector: log a, D, b, h, q."""
 
     def __init__(
-        self, answers: Floats, labels: Codes, weights: Doubles | None, ridge: float, spread: float
+        self, answers: Floats, labels: Codes, weights: Doubles | None, priors: Priors
     ) -> None:
         self.n, self.m = answers.shape
         self.c = int(labels.max()) + 1
@@ -124,7 +135,7 @@ class _Problem:
         self.total = float(self.n if weights is None else weights.sum())
         self.given = np.zeros((self.n, self.c), np.float32)
         self.given[np.arange(self.n), labels] = 1
-        self.ridge, self.spread = ridge, spread
+        self.ridge, self.spread = priors.ridge, priors.spread
         self.off = ~np.eye(self.c, dtype=bool)
         self._first_scale = float(np.log(START_SCALE * scale[0]))
         ends = np.cumsum([1, self.m * self.c, self.c, self.c, self.c * self.c])
@@ -198,11 +209,11 @@ class _Problem:
         noise = 1 / (1 + np.exp(-np.clip(v[self.parts[3]], -30, 30)))
         raw = np.where(self.off, v[self.parts[4]].reshape(self.c, self.c), -np.inf)
         to = np.exp(raw - raw.max(1, keepdims=True))
-        return float(np.exp(v[0])), depart, noise, to / to.sum(1, keepdims=True)
+        return float(np.exp(min(v[0], STEEPEST))), depart, noise, to / to.sum(1, keepdims=True)
 
     def _clean(self, v: Doubles) -> Floats:
         link = v[self.parts[1]].reshape(self.m, self.c).copy()
-        link[: self.c].ravel()[:: self.c + 1] += np.exp(v[0])
+        link[: self.c].ravel()[:: self.c + 1] += np.exp(min(v[0], STEEPEST))
         z = self.f @ link.astype(np.float32)
         z += v[self.parts[2]].astype(np.float32)
         z -= z.max(1, keepdims=True)

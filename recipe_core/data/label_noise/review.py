@@ -6,7 +6,7 @@ tagged `unsure` was looked at and says neither.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -35,7 +35,7 @@ class Queue:
     given, suggested  (k,) object str
     decided    (k,) 1 found wrong, 0 found right, NaN nobody said
     seen       (k,) bool: somebody looked, `decided` or `unsure`
-    near       k lists of sample rows that look alike
+    near       (k,) lists of sample rows that look alike
     typical    class name -> sample rows that show it best
     """
 
@@ -45,7 +45,7 @@ class Queue:
     suggested: npt.NDArray[np.object_]
     decided: Floats
     seen: npt.NDArray[np.bool_]
-    near: tuple[tuple[int, ...], ...]
+    near: pa.Array
     typical: dict[str, list[int]]
 
     def __len__(self) -> int:
@@ -67,17 +67,22 @@ def queue(evidence: Evidence, decided: pa.Table) -> Queue:
 
     decided  recipe.decided: decisions in force, with `row`
     """
+    bare = evidence.once("queue", NAME, lambda: _undecided(evidence))
+    said, seen = _said(bare.rows, bare.given, decided)
+    return replace(bare, decided=said, seen=seen)
+
+
+def _undecided(evidence: Evidence) -> Queue:
+    """The queue before anybody decided anything: worked out once."""
     table = evidence.table(NAME)
     about = summary_of(table)
     order = np.argsort(-table[PROBABILITY].to_numpy(), kind="stable")
-    table = table.take(pa.array(order))
+    table = table.take(pa.array(order)).combine_chunks()
     rows = table["row"].to_numpy().astype(np.int64)
-    given = evidence.texts("label")[rows]
-    said, seen = _said(rows, given, decided)
     return Queue(
-        rows, table[PROBABILITY].to_numpy().astype(np.float64), given,
-        np.asarray(table[SUGGESTED].to_pylist(), dtype=object), said, seen,
-        tuple(map(tuple, table[NEAR_ROWS].to_pylist())),
+        rows, table[PROBABILITY].to_numpy().astype(np.float64), evidence.texts("label")[rows],
+        np.asarray(table[SUGGESTED].to_pylist(), dtype=object), np.full(len(rows), np.nan),
+        np.zeros(len(rows), bool), pa.concat_arrays(table[NEAR_ROWS].chunks),
         dict(zip(about["class_names"], about["typical"], strict=True)),
     )  # fmt: skip
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy.optimize import approx_fprime
 
-from recipe_core.data.label_noise.model import _Problem, fitted
+from recipe_core.data.label_noise.estimate import auroc
+from recipe_core.data.label_noise.model import Priors, _Problem, chosen, fitted
 
 
 def drawn(n: int, c: int, matrix: np.ndarray, seed: int) -> tuple[np.ndarray, ...]:
@@ -30,7 +31,7 @@ def test_the_slope_is_the_slope_of_the_value(weighted: bool) -> None:
     rng = np.random.default_rng(1)
     more = np.hstack([scores, rng.normal(size=(200, 2))]).astype(np.float32)
     weights = rng.poisson(1, 200).astype(float) if weighted else None
-    problem = _Problem(more, given, weights, ridge=5.0, spread=0.3)
+    problem = _Problem(more, given, weights, Priors(5.0, 0.3))
     problem.f = problem.f.astype(np.float64)
     problem.given = problem.given.astype(np.float64)
     at = problem.neutral() + 0.1 * rng.normal(size=problem.neutral().shape)
@@ -64,3 +65,16 @@ def test_probabilities_are_calibrated() -> None:
     for low, high in ((0.0, 0.05), (0.05, 0.2), (0.2, 0.6), (0.6, 0.9), (0.9, 1.0)):
         some = (wrong >= low) & (wrong < high)
         assert abs(wrong[some].mean() - (true != given)[some].mean()) < 0.05
+
+
+def test_many_classes_do_not_make_it_believe_its_own_fit() -> None:
+    """With as many parameters as samples held-out likelihood must ask for stiff priors."""
+    rng = np.random.default_rng(0)
+    n, c = 1500, 30
+    scores, true, given = drawn(n, c, uniform(c, 0.15), 5)
+    seen = (scores + rng.normal(size=scores.shape)).astype(np.float32)
+    fit, priors = chosen(seen, given, rng)
+    assert priors.ridge > 10
+    wrong = given != true
+    own = seen[np.arange(n), given] - seen.max(1)
+    assert auroc(fit.wrong(given), wrong) > auroc(-own, wrong) - 0.01
