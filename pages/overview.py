@@ -82,9 +82,12 @@ def _worst(last: Report) -> None:
     words.section("Worst first", f"{counted(len(asking), 'finding')} to act on.")
     for finding in bad[:WORST]:
         brief_card(finding.check)
-    if len(bad) > WORST:
-        st.page_link("../pages/findings.py", label=f"See all {len(bad)} findings that need a look",
-                     icon=":material/fact_check:")  # fmt: skip
+    for stage, page in PAGES.items():
+        rest = sum(f.stage == stage for f in bad[WORST:])
+        if rest:
+            more = counted(rest, "more finding needs a look", "more findings need a look")
+            st.page_link(f"../pages/{page}.py", label=f"{more}: {stage}",
+                         icon=":material/fact_check:")  # fmt: skip
 
 
 def _recipe(last: Report | None) -> None:
