@@ -26,6 +26,7 @@ FIT, PREDICTIONS, SAMPLES, NETWORK = "fit", "predictions", "samples", "network"
 VIEWS = {FIT: "Does it fit?", PREDICTIONS: "Predictions", SAMPLES: "Samples", NETWORK: "Network"}
 MAIN = ("model", "image_size", "batch_size", "epochs", "lr", "optimizer", "schedule",
         "limit", "seed")  # fmt: skip
+MODELS = [*(b.name for b in BACKBONES), "small_cnn", "linear"]
 TOLD = "overfit-told"
 SEEDS = 3
 
@@ -215,7 +216,7 @@ def _look(run_id: str, rows: tuple[int, ...]) -> None:
 
 
 def _form(start: RunConfig, base: Run | None) -> None:
-    config, wrong = configuring.form("overfit", start, MAIN, [b.name for b in BACKBONES])
+    config, wrong = configuring.form("overfit", start, MAIN, MODELS)
     about = {b.name: b for b in BACKBONES}.get(config.model)
     if about is not None and not config.task:
         words.html(f'<p class="r-faint">{escaped(about.title)}: {escaped(about.when)} '
