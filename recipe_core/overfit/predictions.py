@@ -1,7 +1,6 @@
 """What did the run predict: which classes for which, how surely, and where was it most wrong?
 
-All from a run's stored predictions; no model is loaded. Confusion and average precision come from
-scikit-learn, intervals are Wilson's.
+All from a run's stored predictions; no model is loaded. Intervals are Wilson's.
 """
 
 from __future__ import annotations
@@ -48,9 +47,8 @@ class Bin:
 
 def confusion(targets: Ints, predicted: Ints, n_classes: int) -> npt.NDArray[np.int64]:
     """(C, C) counts, row: given label, column: prediction."""
-    from sklearn.metrics import confusion_matrix
-
-    return np.asarray(confusion_matrix(targets, predicted, labels=range(n_classes)), np.int64)
+    cells = np.bincount(targets * n_classes + predicted, minlength=n_classes**2)
+    return cells.reshape(n_classes, n_classes)
 
 
 def class_scores(matrix: npt.NDArray[np.int64], names: Sequence[str]) -> tuple[ClassScore, ...]:

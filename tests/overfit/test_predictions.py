@@ -19,6 +19,7 @@ NAMES = [f"class {i}" for i in range(C)]
 
 def test_scores_are_scikit_learns() -> None:
     matrix = predictions.confusion(TARGETS, PREDICTED, C)
+    assert matrix.tolist() == metrics.confusion_matrix(TARGETS, PREDICTED).tolist()
     precision, recall, f1, n = metrics.precision_recall_fscore_support(TARGETS, PREDICTED)
     found = predictions.class_scores(matrix, NAMES)
     assert [s.precision for s in found] == pytest.approx(precision)
