@@ -16,14 +16,15 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from recipe_core.runs.watching import Run
 
 Credit = Literal["better", "worse", "within noise", "repeat it", "several changes", "no change"]
 
 CIRCUMSTANCES = frozenset({
-    "seed", "repeat", "note", "base", "device", "workers", "checkpoint_every", "per_sample",
-    "memory_limit_mb",
+    "seed", "repeat", "note", "base", "device", "processes", "workers", "checkpoint_every",
+    "per_sample", "memory_limit_mb",
 })  # fmt: skip
 """Fields that say how or why something was run, not what: they make no setting of their own."""
 
@@ -150,9 +151,10 @@ def changes(entries: Iterable[Entry], metric: str, *, larger_is_better: bool) ->
     """
     groups = list(settings(e for e in entries if _known(e, metric)).values())
     setting_of = {run.id: i for i, runs in enumerate(groups) for run in runs}
+    codes = _codes([_identity(runs[0]) for runs in groups])
     found = []
     for i, runs in enumerate(groups):
-        base = _base(runs, groups, i, setting_of)
+        base = _base(runs, codes, i, setting_of)
         if base is not None:
             found.append(change(groups[base], runs, metric, larger_is_better=larger_is_better))
     return found
@@ -163,20 +165,32 @@ def _known(entry: Entry, metric: str) -> bool:
     return value is not None and math.isfinite(value)
 
 
+def _codes(identities: Sequence[Mapping[str, Any]]) -> npt.NDArray[np.int64]:
+    """(settings, fields) int64: equal numbers where two settings agree in a field."""
+    names = dict.fromkeys(name for identity in identities for name in identity)
+    columns = []
+    for name in names:
+        numbers: dict[Any, int] = {}
+        values = [_hashable(identity.get(name)) for identity in identities]
+        columns.append([numbers.setdefault(value, len(numbers)) for value in values])
+    return np.array(columns, np.int64).T.reshape(len(identities), len(names))
+
+
+def _hashable(value: Any) -> Any:
+    return json.dumps(value, sort_keys=True) if isinstance(value, list | dict) else value
+
+
 def _base(
-    runs: Sequence[Entry],
-    groups: Sequence[Sequence[Entry]],
-    own: int,
-    setting_of: Mapping[str, int],
+    runs: Sequence[Entry], codes: npt.NDArray[np.int64], own: int, setting_of: Mapping[str, int]
 ) -> int | None:
     named = [setting_of[b] for r in runs if (b := str(r.config.get("base") or "")) in setting_of]
     for candidate in named:
         if candidate != own:
             return candidate
-    earlier = range(own)
-    return min(
-        earlier, key=lambda j: (len(fields_that_differ(groups[j][0], runs[0])), -j), default=None
-    )
+    if not own:
+        return None
+    changed = (codes[:own] != codes[own]).sum(axis=1)
+    return int(own - 1 - changed[::-1].argmin())
 
 
 def change(
