@@ -41,15 +41,19 @@ STRENGTHS = {
 }
 
 
-def augmented(x: torch.Tensor, name: str, draws: torch.Generator) -> torch.Tensor:
+def augmented(
+    x: torch.Tensor, name: str, draws: torch.Generator, *, start: int = 0, whole: int = 0
+) -> torch.Tensor:
     """(B, 3, H, W) float32 in 0 … 1, varied by the augmentation of this name; same shape and range.
 
-    draws  a CPU generator; how many numbers it gives depends on B and the name only
+    draws         a CPU generator; how many numbers it gives depends on B (or `whole`) only
+    start, whole  of a share: its place in the batch and the batch's size; it is varied as it would
+                  be in the batch
     """
     if name == "none":
         return x
     strength = STRENGTHS[name]
-    u = torch.rand((10, len(x)), generator=draws)
+    u = torch.rand((10, whole or len(x)), generator=draws)[:, start : start + len(x)]
     x = _moved(x, strength, u[:4])
     if strength.light:
         x = _lit(x, strength, u[4:7].to(x.device))

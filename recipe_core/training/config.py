@@ -127,6 +127,11 @@ class RunConfig:
         why="tells runs apart that are meant to be equal in everything, the seed too",
     )  # fmt: skip
     device: str = setting("auto", why="auto (cuda, else mps, else cpu), cpu, cuda, cuda:N, mps")
+    processes: int = setting(
+        0, low=0, high=64,
+        why="processes that share every batch; 0: one for each GPU where device is auto or cuda "
+        "and there are several, else one",
+    )  # fmt: skip
     workers: int = setting(
         0, low=0, high=256, why="processes that load a task's own transforms; 0: the run's own"
     )

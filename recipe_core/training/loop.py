@@ -36,6 +36,7 @@ from recipe_core.training.recorders import (
 from recipe_core.training.schedules import total_steps
 from recipe_core.training.seeds import restore, states, undisturbed
 from recipe_core.training.sets import PixelLoader
+from recipe_core.training.team import ALONE, Team
 
 SECONDS_BETWEEN_CHECKPOINTS = 20.0
 """Epochs may be shorter than writing a checkpoint; the last step and a stop always write one."""
@@ -65,17 +66,18 @@ class _State:
 
 def train(
     bench: Bench, folder: Path, log: Log, *, stop_asked: Callable[[], bool] = lambda: False,
-    progress: Progress = silent, resume: bool = False,
+    progress: Progress = silent, resume: bool = False, team: Team = ALONE,
 ) -> dict[str, Any]:  # fmt: skip
     """Trains until the configured end; the numbers of the run, for its ledger.
 
     folder  of the run: checkpoints, predictions and the like go there
     resume  from the folder's newest checkpoint, where there is one
+    team    of this process; only the one that leads writes and can be stopped
 
     Raises Cancelled after a stop (a checkpoint is written first), Diverged where the loss is no
     number any more, TaskError and whatever the user's file raises, torch's own errors.
     """
-    run = _Run(bench, folder, log, stop_asked, progress)
+    run = _Run(bench, folder, log, stop_asked, progress, team)
     if resume:
         run.go_on()
     try:
@@ -89,9 +91,9 @@ class _Run:
 
     def __init__(
         self, bench: Bench, folder: Path, log: Log, stop_asked: Callable[[], bool],
-        progress: Progress,
+        progress: Progress, team: Team,
     ) -> None:  # fmt: skip
-        self.bench, self.folder, self.log = bench, folder, log
+        self.bench, self.folder, self.log, self.team = bench, folder, log, team
         self.stop_asked, self.progress = stop_asked, progress
         self.config, self.task = bench.config, bench.task
         folder.mkdir(parents=True, exist_ok=True)
@@ -99,6 +101,7 @@ class _Run:
         self.total = total_steps(self.config, self.per_epoch)
         self.model = bench.model()
         self._check_the_model()
+        self.stepping = team.joined(self.model, bench)
         self.optimizer = bench.optimizer(self.model)
         self.scheduler = bench.scheduler(self.optimizer, self.per_epoch)
         self.loss_fn = bench.loss_fn
@@ -106,7 +109,9 @@ class _Run:
         self.losses = Losses(log)
         self.updates = Updates(self.model)
         self.dynamics = Dynamics(bench, folder)
-        self.per_sample = PerSample(bench, self.model, folder) if self.config.per_sample else None
+        self.per_sample = (
+            PerSample(bench, self.model, folder, team) if self.config.per_sample else None
+        )
         self.every = moments(self.per_epoch)
         self.stopping = False
         self.best: dict[str, torch.Tensor] | None = None
@@ -128,7 +133,7 @@ class _Run:
     def whole(self) -> dict[str, Any]:
         self._tell(self.state.step)
         if self.state.step == 0:
-            self.dynamics.look(self.model, 0)
+            self._see()
         while self.state.step < self.total and not self._patience_ends():
             self._epoch()
         self.losses.fetch()
@@ -140,7 +145,7 @@ class _Run:
         """The rest of the epoch that the run is in, and what belongs to its end."""
         if not self.state.in_epoch:
             self.epoch_generators = states()
-        self.model.train()
+        self.stepping.train()
         loader, batches = self._batches()
         self.losses.restart_clock()
         started = time.monotonic()
@@ -167,6 +172,7 @@ class _Run:
             epoch_seed(self.config.seed, self.state.epoch),
         )  # fmt: skip
         if isinstance(loader, PixelLoader):
+            self.team.share(loader)
             return loader, map(self.bench.move, loader.starting_at(done))
         if not done:
             return loader, map(self.bench.move, iter(loader))
@@ -180,14 +186,16 @@ class _Run:
 
     def _step(self, loader: Any, batch: Any) -> None:
         state = self.state
-        looking = (state.step + 1) % self.every == 0
+        looking = self.team.leads and (state.step + 1) % self.every == 0
         rate = float(self.optimizer.param_groups[0]["lr"])
         if looking:
             self.updates.before()
-        loss = self.bench.step(self.model, batch, self.optimizer)
+        loss = self.team.step(
+            self.bench, self.stepping, loader, batch, self.optimizer, state.step
+        )  # fmt: skip
         state.step += 1
         state.in_epoch += 1
-        size = _size(batch)
+        size = self.team.batch_size(loader, batch)
         state.samples += size
         place = state.epoch + state.in_epoch / self.per_epoch
         if looking:
@@ -204,7 +212,11 @@ class _Run:
         ratios = self.updates.after()
         if ratios is not None and len(ratios):
             self.losses.add_ratios(self.state.step, place, self.updates.names, ratios)
-        self.dynamics.look(self.model, self.state.step)
+        self._see()
+
+    def _see(self) -> None:
+        if self.team.leads:
+            self.dynamics.look(self.model, self.state.step)
 
     def _advance(self, loss: Any) -> None:
         if isinstance(self.scheduler, torch.optim.lr_scheduler.ReduceLROnPlateau):
@@ -214,7 +226,7 @@ class _Run:
             self.scheduler.step()
 
     def _refuse_no_number(self) -> None:
-        if self.losses.bad is None:
+        if self.losses.bad is None or not self.team.leads:
             return
         step, loss = self.losses.bad
         raise Diverged(
@@ -256,7 +268,7 @@ class _Run:
             self._advance(self._watched_by_plateau() if evaluated else None)
         if self.per_sample:
             self.per_sample.end_epoch(self.model, state.epoch)
-        self.dynamics.look(self.model, state.step)
+        self._see()
         self.log.epoch(state.epoch, values, state.step)
         if last or self._checkpoint_due():
             self._save()
@@ -268,8 +280,26 @@ class _Run:
         return self.state.metrics.get("accuracy" if mode == "max" else "loss")
 
     def _evaluate(self) -> dict[str, float]:
-        """The task's metrics and ours, with the generators left as they were."""
-        bench, state = self.bench, self.state
+        """The task's metrics and ours, which the leader finds and all of a team know."""
+        state = self.state
+        seen, own = self._seen_and_own() if self.team.leads else (None, {})
+        metrics = self.team.agreed(seen.metrics() if seen else None)
+        state.metrics = metrics
+        better = metrics["loss"] < state.best_loss
+        if better:
+            state.best_loss, state.best_epoch, state.worse = metrics["loss"], state.epoch, 0
+            state.best_metrics = metrics
+        else:
+            state.worse += 1
+        if seen:
+            self._keep_predictions(seen, better)
+        if seen and better:
+            self.best = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
+        return {f"eval/{k}": v for k, v in (metrics | own).items()}
+
+    def _seen_and_own(self) -> tuple[Predictions, dict[str, float]]:
+        """The model on the evaluation set, the generators left as they were."""
+        bench = self.bench
         self.progress_quietly("evaluating")
         with undisturbed():
             own = bench.evaluate(self.model) if "evaluate" in self.task.given else {}
@@ -277,17 +307,7 @@ class _Run:
                 self.model, bench.eval_loader(), self.loss_fn, self.task.predict,
                 bench.place.autocast,
             )  # fmt: skip
-        metrics = seen.metrics()
-        state.metrics = metrics
-        better = metrics["loss"] < state.best_loss
-        self._keep_predictions(seen, better)
-        if better:
-            state.best_loss, state.best_epoch, state.worse = metrics["loss"], state.epoch, 0
-            state.best_metrics = metrics
-            self.best = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
-        else:
-            state.worse += 1
-        return {f"eval/{k}": v for k, v in (metrics | own).items()}
+        return seen, own
 
     def progress_quietly(self, activity: str) -> None:
         try:
@@ -330,6 +350,8 @@ class _Run:
         return due and time.monotonic() - self.saved >= SECONDS_BETWEEN_CHECKPOINTS
 
     def _save(self) -> None:
+        if not self.team.leads:
+            return
         self.log.flush()  # a resumed run goes on from here: curves must not end earlier
         self.dynamics.save()
         scheduler = self.scheduler.state_dict() if self.scheduler is not None else None
@@ -376,11 +398,6 @@ class _Run:
             "class_names": list(self.bench.images.class_names),
             "splits": list(self.bench.images.splits),
         }  # fmt: skip
-
-
-def _size(batch: Any) -> int:
-    first = batch[0] if isinstance(batch, tuple | list) else batch
-    return len(first) if hasattr(first, "__len__") else 1
 
 
 def _count(model: nn.Module) -> int:

@@ -22,6 +22,7 @@ from recipe_core.training.bench import Bench
 from recipe_core.training.evaluate import predictions
 from recipe_core.training.seeds import undisturbed
 from recipe_core.training.sets import PixelLoader
+from recipe_core.training.team import ALONE, Team
 
 SECONDS_BETWEEN_FETCHES = 0.25
 MOST_WAITING = 2000
@@ -199,8 +200,10 @@ class PerSample:
     other one (Pleiss et al. 2020), correct (n,) bool, pass: "training" or "evaluation".
     """
 
-    def __init__(self, bench: Bench, model: nn.Module, folder: Path) -> None:
-        self._bench, self._folder = bench, folder / "samples"
+    def __init__(
+        self, bench: Bench, model: nn.Module, folder: Path, team: Team = ALONE
+    ) -> None:  # fmt: skip
+        self._bench, self._folder, self._team = bench, folder / "samples", team
         n = len(bench.positions("train"))
         self._found = torch.full((3, n), float("nan"), device=bench.device)
         self._output: torch.Tensor | None = None
@@ -221,7 +224,10 @@ class PerSample:
 
     def end_epoch(self, model: nn.Module, epoch: int) -> None:
         """Writes the epoch's numbers, finding them by a pass where the steps could not tell."""
-        found, how = self._found.cpu().numpy(), "training"
+        found, how = self._team.gathered(self._found.clone()).cpu().numpy(), "training"
+        self._found.fill_(float("nan"))
+        if not self._team.leads:
+            return
         if not np.isfinite(found).all():
             found, how = self._by_a_pass(model), "evaluation"
         bench = self._bench
@@ -231,7 +237,6 @@ class PerSample:
             "rows": rows, "loss": found[0], "margin": found[1], "correct": found[2] > 0.5,
             "pass": np.array(how),
         })  # fmt: skip
-        self._found.fill_(float("nan"))
 
     def _by_a_pass(self, model: nn.Module) -> npt.NDArray[np.float32]:
         bench = self._bench

@@ -10,6 +10,7 @@ from recipe_core.training.bench import Bench
 from recipe_core.training.config import RunConfig
 from recipe_core.training.devices import limit_memory
 from recipe_core.training.images import open_images
+from recipe_core.training.leading import led
 from recipe_core.training.loop import train
 from recipe_core.training.models import stem_stride
 from recipe_core.training.recorders import Log
@@ -42,10 +43,13 @@ def prepared(job: Job) -> Bench:
 
 def trained(bench: Bench, job: Job) -> dict[str, Any]:
     """Trains as the job wants it; the numbers of the run. Raises as `loop.train` does."""
-    found = train(
-        bench, job.folder, job.log, stop_asked=job.stop_asked, progress=job.progress,
-        resume=job.resuming,
-    )  # fmt: skip
+    with led(
+        bench, job.workspace, job.folder, job.log, resume=job.resuming, progress=job.progress
+    ) as team:
+        found = train(
+            bench, job.folder, job.log, stop_asked=job.stop_asked, progress=job.progress,
+            resume=job.resuming, team=team,
+        )  # fmt: skip
     for sentence in bench.task.said:
         job.log.event("note", sentence)
     return found

@@ -7,7 +7,9 @@ any step. PictureSet feeds a task's own transform through a torch DataLoader.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -28,6 +30,8 @@ Indices = npt.NDArray[np.int64]
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 FITS = 0.5
 """Share of a GPU's free memory that the pixels may take; above it they are streamed."""
+AHEAD = 2
+"""Batches that are read before their turn where pixels are streamed."""
 
 
 @dataclass(frozen=True)
@@ -141,6 +145,17 @@ def batches_of(n: int, batch_size: int, order: Indices) -> list[Indices]:
     return found
 
 
+def share_of(n: int, rank: int, size: int) -> slice:
+    """Which of a batch's n samples process `rank` of `size` takes: each two or more, or none.
+
+    Batch norm cannot be trained on one sample.
+    """
+    takers = max(1, min(size, n // 2))
+    if rank >= takers:
+        return slice(n, n)
+    return slice(n * rank // takers, n * (rank + 1) // takers)
+
+
 class DevicePixels:
     """A set's bytes on a device where they fit, else streamed from the file batch by batch."""
 
@@ -159,17 +174,45 @@ class DevicePixels:
 
         return need < FITS * int(psutil.virtual_memory().available)
 
+    def labels_of(self, indices: Indices) -> torch.Tensor:
+        """(B,) int64 on the device."""
+        return self.labels[torch.from_numpy(indices).to(self.device, non_blocking=True)]
+
     def take(self, indices: Indices) -> tuple[torch.Tensor, torch.Tensor]:
         """(B, 3, H, W) uint8 and (B,) int64 on the device."""
-        where = torch.from_numpy(indices)
+        return self._placed(None if self.held is not None else self._read(indices), indices)
+
+    def stream(self, batches: Iterable[Indices]) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """`take` of each, in this order. What has to come from the file is read ahead.
+
+        By a thread, which is enough: reading and copying leave the interpreter to the others.
+        """
         if self.held is not None:
-            where = where.to(self.device, non_blocking=True)
-            return self.held[where], self.labels[where]
+            yield from map(self.take, batches)
+            return
+        waiting: deque[tuple[Future[torch.Tensor], Indices]] = deque()
+        with ThreadPoolExecutor(1, "pixels") as reader:
+            for indices in batches:
+                waiting.append((reader.submit(self._read, indices), indices))
+                if len(waiting) > AHEAD:
+                    block, first = waiting.popleft()
+                    yield self._placed(block.result(), first)
+            for block, first in waiting:
+                yield self._placed(block.result(), first)
+
+    def _read(self, indices: Indices) -> torch.Tensor:
         block = torch.from_numpy(self.dataset.pixels.take(self.dataset.positions[indices]))
-        if self.device.type == "cuda":
-            block = block.pin_memory()
-        y = self.labels[where.to(self.device)]
-        return block.to(self.device, non_blocking=True), y
+        return block.pin_memory() if self.device.type == "cuda" else block
+
+    def _placed(
+        self, block: torch.Tensor | None, indices: Indices
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """A batch on the device: of the block that was read for it, or of what is held there."""
+        where = torch.from_numpy(indices).to(self.device, non_blocking=True)
+        if block is not None:
+            return block.to(self.device, non_blocking=True), self.labels[where]
+        assert self.held is not None
+        return self.held[where], self.labels[where]
 
 
 @dataclass
@@ -186,7 +229,12 @@ class PixelLoader:
     shuffle: bool = False
     mixup: float = 0.0
     indices: Indices = field(default_factory=lambda: np.empty(0, np.int64))
-    """Of the batch that was given last."""
+    """Of the batch that was given last; empty where a process has no share of it."""
+    rank: int = 0
+    size: int = 1
+    """Of `size` processes this one: it gets its share of each batch."""
+    whole: tuple[torch.Tensor, ...] = ()
+    """Labels of the whole batch whose share was given last, and of the partners."""
 
     def __post_init__(self) -> None:
         n = len(self.source.dataset)
@@ -203,21 +251,34 @@ class PixelLoader:
 
     def starting_at(self, step: int) -> Iterator[Batch]:
         """The batches from this one on."""
-        for k in range(step, len(self._batches)):
-            self.indices = self._batches[k]
-            yield self._batch(k)
+        left = self._batches[step:]
+        wanted = (every if self.mixup else every[self._part(len(every))] for every in left)
+        for k, (x, y) in enumerate(self.source.stream(wanted), step):
+            every = self._batches[k]
+            self.indices = every[share_of(len(every), self.rank, self.size)]
+            yield self._batch(k, x, y, self._part(len(every)))
 
-    def _batch(self, k: int) -> Batch:
-        dataset = self.source.dataset
-        x, y = self.source.take(self._batches[k])
-        x = x.float() / 255
-        if dataset.augmentation != "none":
-            x = augmented(x, dataset.augmentation, generator(self.seed, "augment", k))
-        x = dataset.normalization(x)
+    def _part(self, n: int) -> slice:
+        """What is loaded of a batch of n: without a share a process keeps step with two samples."""
+        mine = share_of(n, self.rank, self.size)
+        return mine if mine.stop > mine.start else slice(0, 2)
+
+    def _batch(self, k: int, x: torch.Tensor, y: torch.Tensor, part: slice) -> Batch:
+        x = self._varied(x.float() / 255, k, 0 if self.mixup else part.start)
+        if self.size > 1:
+            self.whole = (self.source.labels_of(self._batches[k]),)
         if not self.mixup:
             return x, y
         x, other, share = mixed(x, y, self.mixup, generator(self.seed, "mixup", k))
-        return x, y, other, share
+        self.whole = (y, other)
+        return x[part], y[part], other[part], share
+
+    def _varied(self, x: torch.Tensor, k: int, start: int) -> torch.Tensor:
+        dataset = self.source.dataset
+        if dataset.augmentation != "none":
+            draws, n = generator(self.seed, "augment", k), len(self._batches[k])
+            x = augmented(x, dataset.augmentation, draws, start=start, whole=n)
+        return dataset.normalization(x)
 
 
 def picture_loader(
