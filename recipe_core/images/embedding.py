@@ -33,7 +33,7 @@ VERSION = 1
 """Raise it when the same pictures would be described differently."""
 MOST_BYTES = 1_300_000_000
 """What the descriptions of a data set may take: the more pictures, the fewer filters."""
-FILTERS, FEWEST_FILTERS = 2000, 128
+FILTERS, FEWEST_FILTERS, SMALL_SET = 2000, 128, 500
 BLOCK = 1024
 
 
@@ -86,7 +86,9 @@ def _describer(
     """What starts describing, its name, and what its results depend on beside the pictures."""
     what, _, rest = kind.partition(":")
     if what == "patches" and not rest:
-        n_filters = int(np.clip(MOST_BYTES / (28 * max(len(rows), 1)), FEWEST_FILTERS, FILTERS))
+        # more filters than pictures describe noise; a small data set is described in seconds
+        most = min(FILTERS, max(SMALL_SET, len(rows)))
+        n_filters = int(np.clip(MOST_BYTES / (28 * max(len(rows), 1)), FEWEST_FILTERS, most))
         identity = f"patches {n_filters} {seed}"
 
         def start() -> Describe:
