@@ -63,6 +63,27 @@ def physical(device: str) -> str:
     return f"cuda:{visible[place] if place < len(visible) and visible[place] else place}"
 
 
+def taken(device: str, processes: int = 1) -> tuple[str, ...]:
+    """Every device of the machine that a run takes, in the order in which it waits for them.
+
+    processes  that train together, each on a GPU of its own: 0 for one on every GPU
+    """
+    first = physical(device)
+    if processes == 1 or device not in ("auto", "cuda") or not first.startswith("cuda"):
+        return (first,) if first else ()
+    several = [physical(f"cuda:{i}") for i in range(_gpus())]
+    # in one order for all: two runs cannot each hold what the other waits for
+    return tuple(sorted(several[: processes or None])) or (first,)
+
+
+def _gpus() -> int:
+    """GPUs that this process sees, without asking a driver."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return len([v for v in visible.split(",") if v.strip()])
+    return sum(re.fullmatch(r"nvidia\d+", p.name) is not None for p in Path("/dev").glob("nvidia*"))
+
+
 def _first_gpu() -> str:
     hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
     if Path("/dev/nvidia0").exists() or Path("/dev/nvidiactl").exists():

@@ -191,12 +191,13 @@ def _die_by_signals() -> None:
 
 @contextlib.contextmanager
 def _device(job: Job, config: dict[str, Any], heartbeat: Heartbeat) -> Iterator[None]:
-    """Holds the run's device, or the processor where the run was told to queue for it."""
+    """Holds the run's devices, or the processor where the run was told to queue for it."""
     from recipe_core.kernel.errors import Cancelled
-    from recipe_core.runs.turns import physical, turn
+    from recipe_core.runs.turns import taken, turn
 
-    name, queue = physical(job.device), config.get("queue", "auto")
-    if queue == "never" or (not name and queue != "always"):
+    queue = config.get("queue", "auto")
+    names = taken(job.device, int(job.config.get("processes", 1)))
+    if queue == "never" or (not names and queue != "always"):
         yield
         return
 
@@ -208,7 +209,9 @@ def _device(job: Job, config: dict[str, Any], heartbeat: Heartbeat) -> Iterator[
         if job.stop_asked():
             raise Cancelled("stopped while it was queued")
 
-    with turn(name or "cpu", job.id, waiting):
+    with contextlib.ExitStack() as held:
+        for name in names or ("cpu",):
+            held.enter_context(turn(name, job.id, waiting))
         heartbeat.tell(phase="running", waiting=(), started=time.time())
         heartbeat.progress("starting", 0, 0)
         yield

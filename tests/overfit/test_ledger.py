@@ -97,3 +97,21 @@ def test_false_credit_is_as_rare_as_promised() -> None:
         found = only(runs(list(a)) + runs(list(b), 10, lr=1e-3))
         credited += found.credit in ("better", "worse")
     assert credited <= stats.binom.ppf(0.999, 400, 0.05)
+
+
+def test_without_a_named_base_the_nearest_earlier_setting_is_it() -> None:
+    """Counted field by field; of several the latest. Fields may be missing or lists."""
+    draw = np.random.default_rng(3)
+    entries = []
+    for i in range(40):
+        some: dict[str, Any] = {f"f{k}": int(draw.integers(3)) for k in range(5)}
+        some["decay"] = [int(draw.integers(2))]
+        if draw.random() < 0.3:
+            del some["f0"]
+        entries += runs([0.5], 100 + i, **some)
+    firsts = [group[0] for group in ledger.settings(entries).values()]
+    for i, found in enumerate(ledger.changes(entries, "accuracy", larger_is_better=True), 1):
+        gaps = [len(ledger.fields_that_differ(e, firsts[i])) for e in firsts[:i]]
+        nearest = max(j for j, gap in enumerate(gaps) if gap == min(gaps))
+        assert found.base[0] == firsts[nearest].id and found.runs[0] == firsts[i].id
+        assert len(found.fields) == min(gaps)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from recipe_core import pipeline
-from recipe_core.runs.turns import physical, turn
+from recipe_core.runs.turns import physical, taken, turn
 from tests.runs.waiting import under_way, until
 
 COUNTS = "tests.runs.entries:counts"
@@ -148,3 +148,23 @@ def test_the_machines_own_name_of_a_device(
     if visible is not None:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
     assert physical(device) == expected
+
+
+@pytest.mark.parametrize(
+    ("device", "processes", "visible", "expected"),
+    [
+        ("cuda", 1, "0,1,2", ("cuda:0",)),
+        ("cuda", 0, "0,1,2", ("cuda:0", "cuda:1", "cuda:2")),
+        ("cuda", 2, "3,1,2", ("cuda:1", "cuda:3")),
+        ("cuda:1", 0, "0,1,2", ("cuda:1",)),
+        ("cuda", 0, "5", ("cuda:5",)),
+        ("cpu", 2, "0,1", ()),
+        ("mps", 0, "", ("mps",)),
+    ],
+)
+def test_a_run_of_several_processes_takes_a_gpu_for_each(
+    monkeypatch: pytest.MonkeyPatch, device: str, processes: int, visible: str,
+    expected: tuple[str, ...],
+) -> None:  # fmt: skip
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert taken(device, processes) == expected
