@@ -35,6 +35,8 @@ CREDIT = {
 }  # fmt: skip
 MOST_CURVES = 50
 MOST_FIELDS = 60
+MOST_CHANGES = 30
+"""Drawn at once: a browser takes seconds to lay out hundreds of boxes."""
 
 
 def main() -> None:
@@ -64,6 +66,10 @@ def _credits() -> None:
     if not found:
         words.html('<p class="r-faint">All runs share one setting, or none has this figure.</p>')
         return
+    if len(found) > MOST_CHANGES and not st.toggle(
+        f"All {len(found):,} changes, not only the newest {MOST_CHANGES}", key="changes-all"
+    ):
+        found = found[-MOST_CHANGES:]
     for k, change in enumerate(found):
         with st.container(border=True, key=f"change-{k}"):
             words.html(headline(change))
