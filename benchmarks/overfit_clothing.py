@@ -1,6 +1,6 @@
 """How long until ResNet-18 at 64 px knows 512 clothing photos by heart, on the processor?
 
-    python benchmarks/overfit_clothing.py [--epochs 20] [--lr 3e-4]
+    python benchmarks/overfit_clothing.py [--epochs 12] [--lr 3e-4]
 
 The way a user goes: `recipe scan`, then `recipe overfit` with its default rate, both from the
 command line, with all that belongs to them (per-sample losses, evaluation, checkpoints, the look
@@ -30,7 +30,7 @@ def main() -> None:
     """Prints the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--photos", type=int, default=512)
-    parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--lr", type=float, default=3e-4)
     asked = parser.parse_args()
