@@ -58,6 +58,11 @@ def fill(page: Any, label: str, value: str) -> None:
     field.press("Enter")
 
 
+def view(page: Any, name: str) -> None:
+    """Chooses a part of the overfit page."""
+    page.get_by_test_id("stButtonGroup").get_by_text(name, exact=True).click()
+
+
 def small(page: Any) -> None:
     """A net that two busy cores train in seconds."""
     page.get_by_role("combobox", name="Model").click()
@@ -106,9 +111,9 @@ def test_from_a_folder_of_photos_to_the_report(
     verdict = page.locator(".st-key-overfit-verdict")
     expect(verdict).to_contain_text("48 training samples", timeout=PATIENCE_MS)
     shot("4-overfit")
-    page.get_by_role("button", name="Predictions").click()
+    view(page, "Predictions")
     expect(page.get_by_text("Largest losses")).to_be_visible(timeout=PATIENCE_MS)
-    page.get_by_role("button", name="Samples", exact=True).click()
+    view(page, "Samples")
     expect(page.get_by_text("Hardest now")).to_be_visible(timeout=PATIENCE_MS)
     shot("5-samples")
     (run,) = [r for r in pipeline.runs(place) if r.kind == "overfit"]
