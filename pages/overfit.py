@@ -79,8 +79,7 @@ def _chosen(found: list[Run]) -> Run:
     start = list(by_id).index(named) if named in by_id else 0
     chosen = st.selectbox(
         "Run", list(by_id), index=start, key="overfit-run", width=520,
-        format_func=lambda i: f"{running.title(by_id[i], 60)} · {running.word(by_id[i].status)} "
-        f"· {running.when(by_id[i].created)}",
+        format_func=lambda i: f"{running.title(by_id[i], 60)} · {running.when(by_id[i].created)}",
     )  # fmt: skip
     if chosen != named:
         st.query_params["run"] = chosen

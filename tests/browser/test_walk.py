@@ -7,6 +7,7 @@ to a folder, each station leaves a screenshot there: docs/walk.md shows them.
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -52,10 +53,12 @@ def shot(page: Any) -> Callable[[str], None]:
 
 
 def fill(page: Any, label: str, value: str) -> None:
-    """Types a number into the form's field of this name."""
-    field = page.get_by_label(label, exact=True).first
+    """Types a number into the form's field of this name, and sees it in the command."""
+    field = page.get_by_role("spinbutton", name=label, exact=True)
     field.fill(value)
     field.press("Enter")
+    said = f"--set {label.lower().replace(' ', '_')}={value}"
+    expect(page.locator("code").last).to_contain_text(re.compile(rf"{said}(\s|$)"))
 
 
 def view(page: Any, name: str) -> None:
@@ -106,7 +109,6 @@ def test_from_a_folder_of_photos_to_the_report(
     small(page)
     fill(page, "Limit", "48")
     fill(page, "Epochs", "3")
-    expect(page.locator("code").last).to_contain_text("epochs=3")
     page.get_by_role("button", name="Train").click()
     verdict = page.locator(".st-key-overfit-verdict")
     expect(verdict).to_contain_text("48 training samples", timeout=PATIENCE_MS)
