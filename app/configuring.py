@@ -10,7 +10,7 @@ from pathlib import Path
 import streamlit as st
 
 from app import opened, words
-from app.task_files import chosen, task_files
+from app.task_files import chosen, started_in, task_files
 from app.thresholds import widget
 from recipe_core import pipeline
 from recipe_core.kernel.errors import RecipeError
@@ -21,8 +21,6 @@ from recipe_core.training.config import SETTINGS, RunConfig
 OWN, FILE = "own", "file"
 WAYS = {OWN: "Recipe's own", FILE: "My task file"}
 HIDDEN = frozenset({"task", "base", "repeat", "note"})
-STARTED_IN = Path.cwd()
-"""Where the app was started: task files are offered from below it only."""
 
 
 def form(
@@ -56,7 +54,7 @@ def form(
             with columns[i % 3]:
                 values[s.name] = widget(prefix, s, getattr(start, s.name))
     try:
-        path = str(chosen(STARTED_IN, task)) if task else ""
+        path = str(chosen(started_in(), task)) if task else ""
         return start.but(**values, task=path), "" if way == OWN or task else "Choose a task file."
     except RecipeError as e:
         return start, str(e)
@@ -71,8 +69,8 @@ def model_choice(prefix: str, now: str, models: Sequence[str]) -> str:
 
 def task_choice(prefix: str, before: str) -> str:
     """A task file below the folder that the app was started in; '' where none is chosen."""
-    files = _files(str(STARTED_IN))
-    kept = before.removeprefix(f"{STARTED_IN.resolve()}{os.sep}")
+    files = _files(str(started_in()))
+    kept = before.removeprefix(f"{started_in().resolve()}{os.sep}")
     name = st.selectbox(
         "Task file", files, index=files.index(kept) if kept in files else None,
         key=f"{prefix}-task", placeholder="Choose one" if files else "There is none",
@@ -81,7 +79,7 @@ def task_choice(prefix: str, before: str) -> str:
     )  # fmt: skip
     if not files:
         words.note(
-            f"There is no task file below {shortened(STARTED_IN, 120)}. One defines, say, "
+            f"There is no task file below {shortened(started_in(), 120)}. One defines, say, "
             "build_model(num_classes); whatever it leaves out is Recipe's own. The command line "
             "takes files from anywhere with --task FILE.py"
         )

@@ -5,7 +5,6 @@ A run like any other: it goes on when the tab is closed or the server restarts.
 
 from __future__ import annotations
 
-import os
 import platform
 import shlex
 from collections.abc import Mapping, Sequence
@@ -15,19 +14,17 @@ from typing import Any
 import streamlit as st
 
 from app import opened, running, words
-from app.task_files import chosen, task_files
+from app.configuring import FILE, OWN, WAYS, model_choice, task_choice
+from app.task_files import chosen, started_in
 from app.thresholds import widget
 from recipe_core import pipeline, recipe
 from recipe_core.kernel.errors import RecipeError
 from recipe_core.kernel.params import Value
-from recipe_core.reporting.wording import shortened
 from recipe_core.runs.watching import Run
 from recipe_core.training.config import SETTINGS, RunConfig
 
 PAGES = Path(__file__).resolve().parent.parent / "pages"
 SECONDS_BETWEEN_LOOKS = 1.0
-OWN, FILE = "own", "file"
-WAYS = {OWN: "Recipe's own", FILE: "My task file"}
 MAIN = ("model", "image_size", "batch_size", "lr", "optimizer", "init_bias")
 """Settings that stand in the form; the others fold away."""
 ELSEWHERE = frozenset({"device", "seed", "task", "repeat", "base", "note", "epochs", "steps",
@@ -35,11 +32,6 @@ ELSEWHERE = frozenset({"device", "seed", "task", "repeat", "base", "note", "epoc
 """Settings with a place of their own in the form, and those that an examination does not use."""
 MODELS = ("resnet18", "small_cnn", "linear", "resnet34", "resnet50")
 PROBLEM = "examine-problem"
-
-
-def started_in() -> Path:
-    """Where the app was started: task files are offered from below it only."""
-    return Path.cwd()
 
 
 def latest() -> Run | None:
@@ -61,7 +53,7 @@ def form(before: RunConfig | None) -> None:
             "Pipeline", list(WAYS), format_func=WAYS.__getitem__, key="examine-way", required=True,
             default=FILE if start.task else OWN,
         ) or OWN  # fmt: skip
-        task = _task(start) if way == FILE else ""
+        task = task_choice("examine", start.task) if way == FILE else ""
         changes = _settings(start, way)
         left, middle, right = st.columns([1, 1, 2])
         with left:
@@ -115,29 +107,6 @@ def _start(config: RunConfig, checks: tuple[str, ...]) -> None:
         st.session_state[PROBLEM] = str(e)
 
 
-def _task(start: RunConfig) -> str:
-    files = _files(str(started_in()))
-    kept = start.task.removeprefix(f"{started_in().resolve()}{os.sep}")
-    name = st.selectbox(
-        "Task file", files, index=files.index(kept) if kept in files else None, key="examine-task",
-        placeholder="Choose one" if files else "There is none",
-        help="Python files below the folder in which the app was started that define a part of a "
-        "training pipeline. Such a file runs with your own rights.",
-    )  # fmt: skip
-    if not files:
-        words.note(
-            f"There is no task file below {shortened(started_in(), 120)}. One defines, say, "
-            "build_model(num_classes); whatever it leaves out is Recipe's own. The command line "
-            "takes files from anywhere: recipe sanity --task FILE.py"
-        )
-    return name or ""
-
-
-@st.cache_data(ttl=10, show_spinner=False)
-def _files(root: str) -> list[str]:
-    return task_files(Path(root))
-
-
 def _settings(start: RunConfig, way: str) -> dict[str, Value]:
     """The form's settings: the main ones, and the others folded away."""
     values: dict[str, Value] = start.to_json() | {"task": ""}
@@ -147,7 +116,7 @@ def _settings(start: RunConfig, way: str) -> dict[str, Value]:
         for i, name in enumerate(MAIN):
             with columns[i % 3]:
                 values[name] = (
-                    _model(start.model) if name == "model"
+                    model_choice("examine", start.model, MODELS) if name == "model"
                     else widget("examine", named[name], values[name])
                 )  # fmt: skip
     with st.expander("Other settings", type="compact"):
@@ -160,12 +129,6 @@ def _settings(start: RunConfig, way: str) -> dict[str, Value]:
             with columns[i % 3]:
                 values[s.name] = widget("examine", s, values[s.name])
     return values
-
-
-def _model(now: str) -> str:
-    names = [now, *(m for m in MODELS if m != now)]
-    return st.selectbox("Model", names, key="examine-model", accept_new_options=True,
-                        help="Or any name that torchvision's registry knows.") or now  # fmt: skip
 
 
 def _device(now: str) -> str:

@@ -23,6 +23,11 @@ TASK = re.compile(
 LONGEST = 1_000_000
 
 
+def started_in() -> Path:
+    """Where the app was started: task files are offered from below it only."""
+    return Path.cwd()
+
+
 def task_files(root: Path) -> list[str]:
     """Paths below `root` of files that define something of a task, in name order.
 
