@@ -73,7 +73,8 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/lint-imports --no-logo
 
 unit: $(VENV)/.installed-dev
-	$(BIN)/pytest -n $(JOBS) --dist loadfile -m "not browser and not gpu"
+	$(BIN)/pytest -n $(JOBS) --dist loadfile -m "not browser and not gpu" --ignore tests/planted
+	$(BIN)/pytest -n $(JOBS) -m "not browser and not gpu" tests/planted
 
 browser: $(VENV)/.installed-dev
 	$(BIN)/pytest -m "browser and not gpu"

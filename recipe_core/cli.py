@@ -134,7 +134,7 @@ def _add_samples(commands: Any) -> None:
     p = _command(commands, "samples", _samples, "The sample table with every measured column.")
     _add_workspace(p)
     p.add_argument("--where", default="", metavar="EXPR", help="SQL expression over the columns")
-    p.add_argument("--sort", default="", metavar="COL", help="sort by this column; --sort=-COL descends")
+    p.add_argument("--sort", default="", metavar="COL", help="sort by it; --sort=-COL descends")
     p.add_argument("--limit", type=int, help="at most this many rows")
     _add_output(p, ("csv", "json", "parquet"))
 
