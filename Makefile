@@ -72,6 +72,8 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
+# One thread each: two workers that both take all cores for tiny nets wait for each other.
+unit: export OMP_NUM_THREADS = 1
 unit: $(VENV)/.installed-dev
 	$(BIN)/pytest -n $(JOBS) --dist loadfile -m "not browser and not gpu" --ignore tests/planted
 	$(BIN)/pytest -n $(JOBS) -m "not browser and not gpu" tests/planted
