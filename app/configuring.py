@@ -20,7 +20,7 @@ from recipe_core.training.config import SETTINGS, RunConfig
 
 OWN, FILE = "own", "file"
 WAYS = {OWN: "Recipe's own", FILE: "My task file"}
-HIDDEN = frozenset({"task", "base", "repeat", "note"})
+HIDDEN = frozenset({"task", "base", "repeat"})
 
 
 def form(

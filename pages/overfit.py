@@ -220,6 +220,7 @@ def _form(start: RunConfig, base: Run | None) -> None:
     if about is not None and not config.task:
         words.html(f'<p class="r-faint">{escaped(about.title)}: {escaped(about.when)} '
                    f"({number(about.parameters)} weights; {escaped(about.paper)})</p>")  # fmt: skip
+    _batch_that_fits(config)
     _what_changes(config, start, base)
     _drawn(config)
     st.caption("The same as typing")
@@ -229,6 +230,38 @@ def _form(start: RunConfig, base: Run | None) -> None:
         words.problem(wrong)
     st.button("Train", type="primary", icon=":material/play_arrow:", key="overfit-go",
               on_click=_go, args=(config,), disabled=bool(wrong))  # fmt: skip
+
+
+def _batch_that_fits(config: RunConfig) -> None:
+    """The largest batch for this model and size, found in processes that may die of it."""
+    found = pipeline.probed_batch(opened.workspace(), config)
+    with st.container(horizontal=True, vertical_alignment="center", key="overfit-batch"):
+        st.button("Which batch fits?", icon=":material/memory:", key="overfit-probe",
+                  disabled=found is not None and found.live, on_click=_probe, args=(config,),
+                  help="Tries ever smaller batches, each in a process of its own.")  # fmt: skip
+        if found is None:
+            return
+        if found.live:
+            st.fragment(_probing, run_every=SECONDS_BETWEEN_LOOKS)(found.id)
+        elif found.status == "done":
+            size = found.result.get("batch_size")
+            words.html('<span class="r-faint">' + (
+                f"A batch of {number(size)} fits (up to {number(found.result['tried_up_to'])} "
+                "tried)." if size else "Not even a batch of one fits."
+            ) + "</span>")  # fmt: skip
+        else:
+            words.problem(found.message or f"The search ended as {found.status}.")
+
+
+def _probing(run_id: str) -> None:
+    run = pipeline.run(opened.workspace(), run_id)
+    if not run.live:
+        st.rerun()
+    words.html(f'<span class="r-faint">{escaped(run.progress.activity or "starting")} …</span>')
+
+
+def _probe(config: RunConfig) -> None:
+    _told(lambda: pipeline.probe_batch(opened.workspace(), config))
 
 
 def _what_changes(config: RunConfig, start: RunConfig, base: Run | None) -> None:

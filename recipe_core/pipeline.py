@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from recipe_core.store.readings import ReadingStore
     from recipe_core.training.config import RunConfig
 
+MOST_BATCH = 1024
+"""Larger batches need another learning rate, and seldom help."""
+
 
 # -- runs ---------------------------------------------------------------------------------------
 
@@ -442,6 +445,35 @@ def look(workspace: Path | str | None, run_id: str, rows: Sequence[int]) -> str:
     )  # fmt: skip
 
 
+def probe_batch(workspace: Path | str | None, config: RunConfig) -> str:
+    """Starts the search for the largest batch that fits the device's memory; the run's id.
+
+    Tried downwards from a power of two that the training set fills, at most MOST_BATCH.
+    """
+    n = training_samples(workspace)
+    most = 1 << max(0, min(MOST_BATCH, n).bit_length() - 1)
+    asked = config.but(batch_size=most, limit=0).to_json()
+    return launch(
+        workspace, "probe", "recipe_core.training.oom:probe", asked,
+        f"Batch that fits: {_named(config)}, {config.image_size} px", device=config.device,
+    )  # fmt: skip
+
+
+def probed_batch(workspace: Path | str | None, config: RunConfig) -> Run | None:
+    """The newest search for this model, picture size and device; None where there was none."""
+    same = ("model", "width", "stem", "image_size", "task", "device", "precision", "optimizer")
+    wanted = {k: config.to_json()[k] for k in same}
+    return next(
+        (r for r in runs(workspace)
+         if r.kind == "probe" and {k: r.config.get(k) for k in same} == wanted),
+        None,
+    )  # fmt: skip
+
+
+def _named(config: RunConfig) -> str:
+    return Path(config.task).name if config.task else config.model
+
+
 def overfit_command(workspace: Path | str | None, config: RunConfig) -> list[str]:
     """The command that a person would type for an overfit run."""
     from recipe_core.overfit.planning import OVERFIT
@@ -458,10 +490,9 @@ def overfit_command(workspace: Path | str | None, config: RunConfig) -> list[str
 def start_overfit(workspace: Path | str | None, config: RunConfig, title: str = "") -> str:
     """Starts an overfit run; its id. Raises Misuse, WorkspaceError before the first scan."""
     recipe.evidence(workspace)
-    named = Path(config.task).name if config.task else config.model
     return launch(
         workspace, "overfit", "recipe_core.overfit.run:run", config.to_json(),
-        title or f"{named}, {config.image_size} px, seed {config.seed}",
+        title or f"{_named(config)}, {config.image_size} px, seed {config.seed}",
         shlex.join(overfit_command(workspace, config)), config.device,
     )  # fmt: skip
 

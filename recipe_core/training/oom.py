@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from recipe_core.kernel.progress import Progress, silent
+from recipe_core.runs.job import Job
 from recipe_core.training.config import RunConfig
 
 FITS, TOO_LARGE = 0, 3
@@ -25,6 +26,16 @@ SECONDS_PER_TRY = 300.0
 MOST_TRIES = 14
 STEPS = 2
 """The second step is the first one with the optimizer's own state in memory."""
+
+
+def probe(job: Job) -> None:
+    """The entry of a run of kind `probe`: its result says which batch of the config fits.
+
+    job.config  a RunConfig's JSON; batch_size is the largest that is tried
+    """
+    config = RunConfig.from_json(job.config)
+    found = largest_batch(job.workspace, config.but(batch_size=2 * config.batch_size), job.progress)
+    job.result({"batch_size": found, "tried_up_to": config.batch_size})
 
 
 def largest_batch(

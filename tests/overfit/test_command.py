@@ -10,6 +10,7 @@ import pytest
 
 from recipe_core import pipeline, recipe
 from recipe_core.cli import main
+from recipe_core.training.config import RunConfig
 
 DIGITS = Path(__file__).resolve().parents[2] / "sample_data" / "digits"
 SMALL = [
@@ -64,3 +65,14 @@ def test_what_cannot_be_run_says_what_to_type(
     assert main(["overfit", "-w", str(workspace), *words]) == 2
     told = capfd.readouterr().err
     assert said in told and "Traceback" not in told
+
+
+def test_the_batch_that_fits_is_found_by_a_run_and_remembered(workspace: Path) -> None:
+    config = RunConfig(model="linear", image_size=8, device="cpu")
+    assert pipeline.probed_batch(workspace, config) is None
+    ended = pipeline.follow(workspace, pipeline.probe_batch(workspace, config))
+    assert ended.status == "done", ended.message
+    assert ended.result["batch_size"] == ended.result["tried_up_to"] == 512  # of 936 to train on
+    known = pipeline.probed_batch(workspace, config.but(lr=1.0, batch_size=8))
+    assert known is not None and known.id == ended.id
+    assert pipeline.probed_batch(workspace, config.but(image_size=16)) is None
