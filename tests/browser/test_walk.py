@@ -73,6 +73,18 @@ def small(page: Any) -> None:
     fill(page, "Image size", "32")
 
 
+def look_for_wrong_labels(page: Any, site: str, place: Path) -> None:
+    """Starts the run, sees it under way, and stops it."""
+    page.goto(f"{site}/label-noise")
+    page.get_by_role("button", name="Look for wrong labels").click()
+    expect(page.get_by_role("progressbar").first).to_be_visible(timeout=PATIENCE_MS)
+    page.get_by_role("button", name="Stop").click()  # minutes on real photos: a run like any other
+    expect(page.get_by_role("button", name="Look for wrong labels")).to_be_visible(
+        timeout=PATIENCE_MS
+    )
+    assert [r.status for r in pipeline.runs(place) if r.kind == "noise"] == ["stopped"]
+
+
 @pytest.mark.slow
 def test_from_a_folder_of_photos_to_the_report(
     walked: tuple[str, Path], page: Any, shot: Callable[[str], None]
@@ -122,6 +134,8 @@ def test_from_a_folder_of_photos_to_the_report(
     assert (run.status, run.result["train_samples"]) == ("done", 48)
     known = recipe.samples(place, "training_loss IS NOT NULL")
     assert known.num_rows == 48
+
+    look_for_wrong_labels(page, site, place)  # back to the data
 
     page.goto(f"{site}/report")  # to hand on
     report = page.frame_locator("iframe")
