@@ -105,7 +105,6 @@ def test_the_installed_command_scans_from_another_folder(
     assert "error" not in verdicts.values()
 
 
-@pytest.mark.browser
 def test_the_installed_app_shows_pictures(bin_folder: Path, tmp_path: Path) -> None:
     """The page, our own routes, and a thumbnail as a browser asks for it."""
     command = [str(bin_folder / "recipe"), "app", "--port", str(free_port())]
