@@ -61,8 +61,14 @@ def test_a_loss_that_still_falls_needs_time_not_a_new_model() -> None:
     assert (found.verdict, found.numbers["reason"]) == ("warn", "still falling")
 
 
+def test_three_epochs_say_nothing_about_the_model() -> None:
+    found = said(700, train_loss=1.35, losses=[1.4, 1.39, 1.38])
+    assert (found.verdict, found.numbers["reason"]) == ("warn", "too short")
+
+
 def test_all_right_but_far_above_the_floor_is_no_fit() -> None:
     assert said(train_loss=0.5, losses=STUCK).verdict == "fail"
+    assert said(train_loss=0.5, losses=[0.9, 0.5]).verdict == "warn"
     assert said(train_loss=0.5, floor=0.48, losses=[1.0, 0.6, 0.5]).verdict == "pass"
 
 

@@ -35,6 +35,10 @@ arrays   rows (k,) int64 of the samples that are wrong at the end, losses_of (k,
 """
 
 
+FEW_EPOCHS = 8
+"""Below it nothing is said of how the loss goes: its last quarter would be a single epoch."""
+
+
 @dataclass(frozen=True)
 class Params:
     accuracy: float = setting(
@@ -63,7 +67,8 @@ def judge(readings: Readings, params: Params) -> Finding:
     read = readings.need(READING)
     fits = read["train_accuracy"] >= params.accuracy and _excess(read) <= params.above_floor
     reason, step = ("", "") if fits else _reason(read, params)
-    unfinished = not fits and (read["ended"] == "stopped" or reason == "still falling")
+    early = reason in ("still falling", "too short")
+    unfinished = not fits and (read["ended"] == "stopped" or early)
     verdict: Verdict = "pass" if fits else "warn" if unfinished else "fail"
     return Finding(
         verdict, _summary(read, params, reason), step, _numbers(read, reason),
@@ -89,6 +94,11 @@ def _reason(read: Reading, params: Params) -> tuple[str, str]:
     if read["regularizers"]:
         return "regularized", (
             f"Switch off {', '.join(read['regularizers'])} first: overfit, then regularize."
+        )
+    if len(read["losses"]) < FEW_EPOCHS:
+        return "too short", (
+            f"{len(read['losses'])} epochs are too few to tell: train at least 20, change nothing "
+            "else."
         )
     if _no_better_than_guessing(read):
         return "nothing learned", (
@@ -122,9 +132,9 @@ def _no_better_than_guessing(read: Reading) -> bool:
 
 
 def _fell_lately(read: Reading) -> float | None:
-    """Share by which the loss above its floor fell in the last quarter; None for < 8 epochs."""
+    """Share by which the loss above its floor fell in the last quarter; None for few epochs."""
     losses = np.asarray(read["losses"], np.float64) - read["floor"]
-    if len(losses) < 8 or not np.isfinite(losses).all():
+    if len(losses) < FEW_EPOCHS or not np.isfinite(losses).all():
         return None
     quarter = len(losses) // 4
     before, now = losses[-2 * quarter : -quarter].mean(), losses[-quarter:].mean()
@@ -136,6 +146,7 @@ _WHY = {
     "regularized": "it is regularized",
     "nothing learned": "it learned nothing",
     "still falling": "its loss is still falling",
+    "too short": "the run is too short to tell",
     "labels": "a few samples will not fit",
     "capacity": "it is stuck",
 }
