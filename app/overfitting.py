@@ -12,12 +12,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 import streamlit as st
 from PIL import Image
 
 from app import opened, words
-from app.cards import chart
+from app.cards import chart, link_to_rows
 from app.sample import sample_dialog
 from app.strip import strip
 from recipe_core.kernel.nouns import Chart, Subjects
@@ -28,23 +27,12 @@ from recipe_core.reporting.palette import DARK, LIGHT, Palette
 from recipe_core.reporting.wording import counted, escaped, number, shortened
 from recipe_core.runs.watching import Run
 
-PAGES = Path(__file__).resolve().parent.parent / "pages"
 MOST_CLASSES = 40
 """Rows of a confusion matrix that a page holds; beyond, the most confused pairs are listed."""
 MOST_POINTS = 20_000
-MOST_LINKED = 90
-"""Samples that a link to Browse names: an address has an end."""
 ON_A_LINE = 12
 NAMES = {"training_confidence": "mean probability of the label over the epochs",
          "training_variability": "its standard deviation over the epochs"}  # fmt: skip
-
-
-def link(rows: npt.NDArray[np.int64], label: str) -> None:
-    """A link to these samples in Browse; to the first MOST_LINKED of many."""
-    ids = opened.evidence().samples["sample_id"].take(pa.array(rows[:MOST_LINKED])).to_pylist()
-    listed = ", ".join(f"'{i}'" for i in ids)
-    st.page_link(PAGES / "browse.py", label=label, icon=":material/grid_view:",
-                 query_params={"where": f"sample_id IN ({listed})"})  # fmt: skip
 
 
 def samples(rows: npt.NDArray[np.int64], details: Sequence[str], key: str) -> None:
@@ -149,7 +137,7 @@ def _confused(run: Run, matrix: Any, names: Sequence[str], seen: Any) -> None:
     details = [f"{probabilities[i].max():.0%} sure" for i in here]
     samples(rows[here], details, f"cell-{run.id}-{chosen[0]}-{chosen[1]}")
     if len(here):
-        link(rows[here], "See them in Browse")
+        link_to_rows(rows[here], "See them in Browse")
 
 
 def _heatmap(run: Run, matrix: Any, names: Sequence[str]) -> tuple[int, int] | None:
@@ -246,7 +234,7 @@ def sample_stories(run: Run) -> npt.NDArray[np.int64]:
     if len(chosen):
         words.html(f'<div class="r-faint">{counted(len(chosen), "sample")} chosen.</div>')
         samples(rows[chosen][:ON_A_LINE], _stories(signals, chosen[:ON_A_LINE]), f"map-{run.id}")
-        link(rows[chosen], "See them in Browse")
+        link_to_rows(rows[chosen], "See them in Browse")
     hardest = np.argsort(-np.nan_to_num(signals.loss), kind="stable")[:ON_A_LINE]
     words.section("Hardest now", "The largest loss in the newest epoch. Wrong labels gather here.")
     samples(rows[hardest], _stories(signals, hardest), f"hard-{run.id}")

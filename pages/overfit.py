@@ -8,7 +8,7 @@ from pathlib import Path
 import streamlit as st
 
 from app import configuring, curves, opened, overfitting, running, words
-from app.cards import chart, question
+from app.cards import chart, link_to_rows, question
 from app.nothing import report_or_stop
 from recipe_core import pipeline
 from recipe_core.kernel.errors import RecipeError
@@ -179,7 +179,7 @@ def _verdict(run: Run) -> None:
             most = overfitting.ON_A_LINE
             rows = finding.subjects.rows
             overfitting.samples(rows[:most], finding.subjects.details[:most], f"unfit-{run.id}")
-            overfitting.link(rows, "See them in Browse")
+            link_to_rows(rows, "See them in Browse")
 
 
 def _samples(run: Run) -> None:
