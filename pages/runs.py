@@ -9,12 +9,13 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from app import curves, opened, predictions, running, words
+from app import curves, opened, predictions, run_groups, running, words
 from app.nothing import report_or_stop
 from recipe_core import pipeline
 from recipe_core.kernel.errors import RecipeError, UnknownName
 from recipe_core.reporting.palette import DARK, LIGHT, Palette
 from recipe_core.reporting.wording import counted, escaped, in_markdown, number, shortened, visible
+from recipe_core.runs.marks import MOST_NOTED
 from recipe_core.runs.watching import Run
 
 SECONDS_BETWEEN_LOOKS = 1.0  # a run's log is at most 0.6 s behind: together less than 2 s
@@ -98,25 +99,51 @@ def _table(was_live: bool) -> None:
         kinds = sorted({r.kind for r in found})
         kind = st.selectbox("Kind", ["", *kinds], key="runs-kind", width=150,
                             format_func=lambda k: k or "all kinds")  # fmt: skip
-        text = st.text_input("Title or id contains", key="runs-text", type="search", width=240,
-                             max_chars=200)  # fmt: skip
+        text = st.text_input("Title, id or note contains", key="runs-text", type="search",
+                             width=220, max_chars=200)  # fmt: skip
+        by = st.selectbox("Together", list(run_groups.WAYS), key="runs-by", width=190,
+                          format_func=run_groups.WAYS.__getitem__) or run_groups.APART  # fmt: skip
         only_starred = st.toggle("Starred", key="runs-starred")
     shown = [r for r in found if wanted(r, STATUSES[status], kind, text or "", only_starred)]
     if not shown:
         words.html('<p class="r-faint">No run fits.</p>')
         return
+    if by != run_groups.APART:
+        shown = _grouped(shown, by)
     rows = _drawn(shown)
     _actions([shown[i] for i in rows if i < len(shown)])
 
 
 def wanted(run: Run, statuses: Sequence[str], kind: str, text: str, only_starred: bool) -> bool:
     """Whether the ledger shows this run."""
-    said = f"{run.title} {run.id}".lower()
+    said = f"{run.title} {run.id} {pipeline.noted(run)}".lower()
     return (
         (not statuses or run.status in statuses) and kind in ("", run.kind)
         and text.strip().lower() in said
         and (not only_starred or pipeline.starred(run))
     )  # fmt: skip
+
+
+def _grouped(shown: Sequence[Run], by: str) -> list[Run]:
+    """Runs that belong together on one line; the runs of the lines that are chosen, else all."""
+    groups = run_groups.groups(shown, by)
+    event: Any = st.dataframe(
+        run_groups.table(groups), hide_index=True, key=f"runs-groups-{by}", on_select="rerun",
+        selection_mode="multi-row", row_height=36,
+        column_config={
+            "Runs": st.column_config.NumberColumn(width=70),
+            "Group": st.column_config.TextColumn(width=330),
+            "Newest": st.column_config.DatetimeColumn(format="D MMM, HH:mm", width=110),
+        },
+    )  # fmt: skip
+    rows = [i for i in event.selection.get("rows") or [] if i < len(groups)]
+    words.html(
+        '<p class="r-faint">' + (
+            f"The {counted(sum(len(groups[i].runs) for i in rows), 'run')} of what is chosen above:"
+            if rows else "Choose lines above to see their runs only."
+        ) + "</p>"
+    )  # fmt: skip
+    return [r for i in rows for r in groups[i].runs] or list(shown)
 
 
 def _drawn(shown: Sequence[Run]) -> list[int]:
@@ -136,6 +163,7 @@ def _drawn(shown: Sequence[Run]) -> list[int]:
             "Started": st.column_config.DatetimeColumn(format="D MMM, HH:mm", width=110),
             "Kind": st.column_config.TextColumn(width=80),
             "Device": st.column_config.TextColumn(width=80),
+            "Note": st.column_config.TextColumn(width=200),
         },
     )  # fmt: skip
     cells = event.selection.get("cells") or []
@@ -156,17 +184,11 @@ def table(shown: Sequence[Run]) -> pd.DataFrame:
         "Progress": [r.progress.done / r.progress.total if r.progress.total else None
                      for r in shown],
         "Seconds": [running.took(r) for r in shown],
-        "Started": pd.to_datetime([r.created for r in shown], unit="s", utc=True)
-                     .tz_convert(_zone()).tz_localize(None),
+        "Started": run_groups.local([r.created for r in shown]),
         "Kind": [r.kind for r in shown],
         "Device": [r.device or "cpu" for r in shown],
+        "Note": [shortened(pipeline.noted(r), 200) for r in shown],
     })  # fmt: skip
-
-
-def _zone() -> Any:
-    from datetime import datetime
-
-    return datetime.now().astimezone().tzinfo
 
 
 def _actions(chosen: Sequence[Run]) -> None:
@@ -267,6 +289,9 @@ def _body(run_id: str, view: str, was_live: bool) -> None:
     _buttons(run)
     if run.command:
         st.code(run.command, language=None, wrap_lines=True)
+    st.text_area("Note", pipeline.noted(run), key=f"run-note-{run.id}", max_chars=MOST_NOTED,
+                 height=68, placeholder="What is this run for, and what came of it?",
+                 on_change=_note, args=(run.id,))  # fmt: skip
     _tiles(run)
     if run.kind == "sanity":
         st.page_link(Path(__file__).with_name("skeleton.py"), icon=":material/arrow_forward:",
@@ -334,6 +359,11 @@ def _buttons(run: Run) -> None:
         if not run.live:
             st.button("Delete", icon=":material/delete:", key="run-delete", on_click=_delete,
                       args=([run.id],), help="It can be brought back.")  # fmt: skip
+
+
+def _note(run_id: str) -> None:
+    text = st.session_state.get(f"run-note-{run_id}") or ""
+    _told(lambda: pipeline.note(opened.workspace(), run_id, text))
 
 
 def _stop(run_id: str) -> None:

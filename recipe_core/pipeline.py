@@ -142,16 +142,30 @@ def empty_trash(workspace: Path | str | None = None) -> int:
 
 def star(workspace: Path | str | None, run_id: str, on: bool = True) -> None:
     """Marks a run to find it again, or takes the mark off."""
-    from recipe_core.runs import stars
+    from recipe_core.runs import marks
 
-    stars.star(_place(workspace), run_id, on)
+    marks.star(_place(workspace), run_id, on)
 
 
 def starred(run: Run) -> bool:
     """Whether someone marked this run."""
-    from recipe_core.runs import stars
+    from recipe_core.runs import marks
 
-    return stars.starred(run.folder)
+    return marks.starred(run.folder)
+
+
+def note(workspace: Path | str | None, run_id: str, text: str) -> None:
+    """Writes a note about a run in place of the one before. Raises Misuse where it is too long."""
+    from recipe_core.runs import marks
+
+    marks.note(_place(workspace), run_id, text)
+
+
+def noted(run: Run) -> str:
+    """What someone noted about this run; "" without a note."""
+    from recipe_core.runs import marks
+
+    return marks.noted(run)
 
 
 def export_run(workspace: Path | str | None, run_id: str, kind: str, dest: Path | str) -> Path:

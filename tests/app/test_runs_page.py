@@ -103,11 +103,32 @@ def test_a_run_that_is_not_there_and_one_of_another_folder(place: Path) -> None:
         assert "<img" not in said(test)
 
 
-def test_the_filter(place: Path) -> None:
-    first, second = start(place, title="apple"), start(place, title="pear")
-    for run in (first, second):
+def test_the_filter_a_note_and_runs_that_belong_together(place: Path) -> None:
+    first, second, again = (
+        start(place, title=title, lr=lr, seed=seed)
+        for title, lr, seed in (
+            ("apple, seed 0", 0.1, 0), ("pear", 0.1, 0), ("apple, seed 1", 0.1, 1)
+        )
+    )  # fmt: skip
+    for run in (first, second, again):
         ended(place, run)
+    test = drawn("runs", run=second)
+    test.text_area(key=f"run-note-{second}").set_value("too <b>sweet</b>").run()
+    assert pipeline.noted(pipeline.run(place, second)) == "too <b>sweet</b>"
     test = drawn("runs")
+    test.text_input(key="runs-text").set_value("SWEET").run()
+    assert test.dataframe[0].value["Title"].tolist() == ["pear"]
+    assert test.dataframe[0].value["Note"].tolist() == ["too <b>sweet</b>"]
+    test.text_input(key="runs-text").set_value("").run()
+    test.selectbox(key="runs-by").set_value("setting").run()
+    assert not test.exception
+    # the seed makes no setting of its own, and here the title none either
+    assert test.dataframe[0].value["Runs"].tolist() == [3]
+    test.text_input(key="runs-text").set_value("apple").run()
+    lines = test.dataframe[0].value
+    assert lines["Group"].tolist() == ["apple"] and lines["Runs"].tolist() == [2]
+    assert len(test.dataframe[1].value) == 2
+    test.selectbox(key="runs-by").set_value("apart").run()
     test.text_input(key="runs-text").set_value("PEAR").run()
     assert test.dataframe[0].value["Title"].tolist() == ["pear"]
     test.toggle(key="runs-starred").set_value(True).run()
