@@ -39,16 +39,17 @@ def thresholds(check: Check, base: Mapping[str, Value]) -> dict[str, Value]:
 def _reset(check_id: str, start: Mapping[str, Value]) -> None:
     st.session_state["thresholds"].pop(check_id, None)
     for name, value in start.items():
-        st.session_state[_key(check_id, name)] = value
+        st.session_state[widget_key(check_id, name)] = value
 
 
-def _key(check_id: str, name: str) -> str:
+def widget_key(check_id: str, name: str) -> str:
+    """Under which the session keeps what the widget of a setting says."""
     return f"set:{check_id}:{name}"
 
 
 def widget(check_id: str, setting: Setting, now: Value) -> Value:
     """The widget of one setting, as its type and range want it; keys begin with `check_id`."""
-    key = _key(check_id, setting.name)
+    key = widget_key(check_id, setting.name)
     label = NAMES.get(setting.name) or setting.name.replace("_", " ").capitalize()
     st.session_state.setdefault(key, now)
     if setting.choices:

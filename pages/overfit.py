@@ -10,6 +10,7 @@ import streamlit as st
 from app import configuring, curves, opened, overfitting, running, words
 from app.cards import chart, link_to_rows, question
 from app.nothing import report_or_stop
+from app.thresholds import widget_key
 from recipe_core import pipeline
 from recipe_core.kernel.errors import RecipeError
 from recipe_core.kernel.nouns import Chart, Finding
@@ -221,6 +222,7 @@ def _form(start: RunConfig, base: Run | None) -> None:
         words.html(f'<p class="r-faint">{escaped(about.title)}: {escaped(about.when)} '
                    f"({number(about.parameters)} weights; {escaped(about.paper)})</p>")  # fmt: skip
     _batch_that_fits(config)
+    _rate_that_learns(config)
     _what_changes(config, start, base)
     _drawn(config)
     st.caption("The same as typing")
@@ -251,6 +253,48 @@ def _batch_that_fits(config: RunConfig) -> None:
             ) + "</span>")  # fmt: skip
         else:
             words.problem(found.message or f"The search ended as {found.status}.")
+
+
+def _rate_that_learns(config: RunConfig) -> None:
+    """A range test on copies of the net, before anything is trained; one click takes its rate."""
+    found = pipeline.probed_rates(opened.workspace(), config)
+    with st.container(horizontal=True, vertical_alignment="center", key="overfit-rates"):
+        st.button("Which learning rate?", icon=":material/speed:", key="overfit-range",
+                  disabled=found is not None and found.live, on_click=_probe_rates, args=(config,),
+                  help="The same few steps on copies of the net at a hundredth to a thousand times "
+                  "this rate; nothing of it stays in the run.")  # fmt: skip
+        if found is None:
+            return
+        if found.live:
+            st.fragment(_probing, run_every=SECONDS_BETWEEN_LOOKS)(found.id)
+        elif found.status != "done":
+            words.problem(found.message or f"The test ended as {found.status}.")
+        else:
+            _fastest(found, config)
+    if found.status == "done":
+        with st.expander("The range test", type="compact"):
+            finding = pipeline.rate_finding(found)
+            words.html(words.headline(finding, question(finding.check)))
+            for i, drawn in enumerate(finding.charts):
+                chart(drawn, f"overfit-range-{i}")
+
+
+def _fastest(found: Run, config: RunConfig) -> None:
+    rate = found.result.get("fastest")
+    if not isinstance(rate, int | float):
+        words.html('<span class="r-faint">No rate that was tried lowers the loss.</span>')
+        return
+    words.html(f'<span class="r-faint">At {rate:g} the loss falls fastest.</span>')
+    if rate != config.lr:
+        st.button(f"Take {rate:g}", key="overfit-take", on_click=_take, args=(float(rate),))
+
+
+def _take(rate: float) -> None:
+    st.session_state[widget_key("overfit", "lr")] = rate
+
+
+def _probe_rates(config: RunConfig) -> None:
+    _told(lambda: pipeline.probe_rates(opened.workspace(), config))
 
 
 def _probing(run_id: str) -> None:

@@ -484,6 +484,35 @@ def probed_batch(workspace: Path | str | None, config: RunConfig) -> Run | None:
     )  # fmt: skip
 
 
+def probe_rates(workspace: Path | str | None, config: RunConfig) -> str:
+    """Starts the range test of the learning rate for a configuration, on copies; the run's id."""
+    recipe.evidence(workspace)
+    return launch(
+        workspace, "rates", "recipe_core.skeleton.battery:rate_entry", config.to_json(),
+        f"Learning rates: {_named(config)}, {config.image_size} px", device=config.device,
+    )  # fmt: skip
+
+
+def probed_rates(workspace: Path | str | None, config: RunConfig) -> Run | None:
+    """The newest range test of this configuration, whatever its learning rate, seed or note."""
+    from recipe_core.overfit.ledger import CIRCUMSTANCES
+    from recipe_core.training.config import RunConfig as Config
+
+    free = {*CIRCUMSTANCES, "lr"} - {"device"}
+    return next(
+        (r for r in runs(workspace)
+         if r.kind == "rates" and not set(Config.from_json(r.config).differences(config)) - free),
+        None,
+    )  # fmt: skip
+
+
+def rate_finding(run: Run) -> Finding:
+    """What the range test of this run found: a finding of the check learning_rate."""
+    from recipe_core.skeleton.battery import rate_finding as read
+
+    return read(run.folder)
+
+
 def _named(config: RunConfig) -> str:
     return Path(config.task).name if config.task else config.model
 

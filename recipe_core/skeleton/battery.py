@@ -22,6 +22,7 @@ from recipe_core.kernel.progress import Progress
 from recipe_core.kernel.readings import Readings
 from recipe_core.runs.job import Job
 from recipe_core.skeleton.bench_process import BenchProcess
+from recipe_core.skeleton.checks import learning_rate
 from recipe_core.skeleton.labelling import with_answers
 from recipe_core.skeleton.order import all_judged, ordered, probes_of
 from recipe_core.skeleton.sanity_json import sanity_json
@@ -48,6 +49,32 @@ def entry(job: Job) -> None:
         job.result(sanity_json(found, readings.about))
 
     measure(Examination(job.workspace, asked["run"], checks, store), job.progress, tell)
+
+
+def rate_entry(job: Job) -> None:
+    """Carries out a run of kind "rates": the learning-rate check alone, before a training.
+
+    Its configuration is a RunConfig as JSON; the readings stay in the run's folder, apart from
+    those of the examinations, which are about a pipeline that is settled.
+    """
+    checks = with_ids(["learning_rate"])
+    store = rate_readings(job.folder)
+    readings = measure(Examination(job.workspace, job.config, checks, store), job.progress)
+    (finding,) = all_judged(checks, readings, {})
+    job.result({"verdict": finding.verdict, "summary": finding.summary,
+                **learning_rate.suggestion(readings)})  # fmt: skip
+
+
+def rate_finding(folder: Path) -> Finding:
+    """What a run of kind "rates" found, judged again. Raises WorkspaceError."""
+    checks = with_ids(["learning_rate"])
+    stored = rate_readings(folder).read({p.name: p.version for p in probes_of(checks)})
+    return all_judged(checks, stored, {})[0]
+
+
+def rate_readings(folder: Path) -> ReadingStore:
+    """Where the run in this folder keeps what it read."""
+    return ReadingStore(folder / "readings" / "rates")
 
 
 def with_ids(ids: Sequence[str]) -> tuple[Check, ...]:

@@ -76,3 +76,19 @@ def test_the_batch_that_fits_is_found_by_a_run_and_remembered(workspace: Path) -
     known = pipeline.probed_batch(workspace, config.but(lr=1.0, batch_size=8))
     assert known is not None and known.id == ended.id
     assert pipeline.probed_batch(workspace, config.but(image_size=16)) is None
+
+
+def test_the_rate_that_learns_is_found_on_copies_and_leaves_no_trace_among_the_checks(
+    workspace: Path,
+) -> None:
+    config = RunConfig(model="linear", image_size=8, device="cpu", optimizer="sgd", lr=1e-4)
+    ended = pipeline.follow(workspace, pipeline.probe_rates(workspace, config))
+    assert ended.status == "done", ended.message
+    # a linear net on pixels of about one: its loss falls ever faster until the step overshoots
+    assert 1e-3 <= ended.result["fastest"] <= 1.0
+    finding = pipeline.rate_finding(ended)
+    assert finding.check == "learning_rate" and finding.charts
+    again = pipeline.probed_rates(workspace, config.but(lr=3e-4, seed=5))
+    assert again is not None and again.id == ended.id
+    assert pipeline.probed_rates(workspace, config.but(momentum=0.5)) is None
+    assert not any(f.check == "learning_rate" for f in pipeline.last_sanity(workspace).findings)

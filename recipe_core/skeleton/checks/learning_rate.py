@@ -139,6 +139,16 @@ def expected(read: Reading | None) -> str:
     return f"{good[0]:.2g} … {good[-1]:.2g} learn fastest" if good else ""
 
 
+def suggestion(readings: Readings) -> dict[str, float]:
+    """{"fastest": the tried rate that gained most}; {} where none gained or none was tried."""
+    read = readings.found("rates")
+    if read is None:
+        return {}
+    gain = dict(zip(read["factors"], gains(read), strict=True))
+    factor = max(gain, key=lambda f: gain[f])
+    return {"fastest": float(f"{factor * max(read['lr']):.3g}")} if gain[factor] > 0 else {}
+
+
 def effective_steps(plan: Reading) -> float:
     """Steps of the whole training at its full rate that its schedule is worth."""
     total = plan["epochs"] * plan["steps_per_epoch"]
