@@ -70,3 +70,14 @@ def chosen(root: Path, name: str) -> Path:
     if "\0" in name or not is_below(path, root) or path.suffix != ".py" or not path.is_file():
         raise Misuse(f"{name!r} is no Python file below {root}, where the app was started.")
     return path.resolve()
+
+
+def vetted(root: Path, embedding: str) -> str:
+    """The same embedding, a task file in it by its path. Raises Misuse for one outside `root`:
+    whoever reaches the app must not choose which code it runs."""
+    what, _, rest = embedding.strip().partition(":")
+    if what != "task":
+        return embedding.strip()
+    name, mark, weights = rest.partition(".py:")
+    file = chosen(root, f"{name}.py" if mark else rest)
+    return f"task:{file}:{weights}" if weights else f"task:{file}"

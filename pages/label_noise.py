@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from app import decisions_bar, opened, running, words
+from app import decisions_bar, opened, running, task_files, words
 from app.cards import chart, full_card, link_to_rows
 from app.nothing import report_or_stop
 from app.picture import picture
@@ -110,7 +110,8 @@ def _form() -> None:
                 "Pictures described by", "patches", key="noise-embedding", width=320,
                 help="patches: learned on the data set itself. backbone:resnet50: torchvision's "
                 "weights, from its cache or the network; backbone:resnet50:FILE.pth: from a file. "
-                "Or the name of an .npy file with one row per sample.",
+                "task:my.py:best.pt: your own model; run:ID: the net of a run. Or the name of an "
+                ".npy file with one row per sample.",
             )  # fmt: skip
             given = st.text_input(
                 "Your own probabilities", "", key="noise-probabilities", width=320,
@@ -126,7 +127,8 @@ def _form() -> None:
 
 def _start(embedding: str, given: str, seed: int) -> None:
     try:
-        pipeline.start_noise(opened.workspace(), embedding=embedding.strip(),
+        described = task_files.vetted(task_files.started_in(), embedding)
+        pipeline.start_noise(opened.workspace(), embedding=described,
                              probabilities=given.strip(), seed=seed)  # fmt: skip
     except RecipeError as e:
         st.session_state[PROBLEM] = str(e)

@@ -243,14 +243,14 @@ def start_noise(
     The arguments are those of recipe.noise. Raises WorkspaceError before the first scan, Misuse for
     files that are not there.
     """
+    from recipe_core.images.embedding import resolved
+
     place = _place(workspace)
     recipe.evidence(place)
     given = str(Path(probabilities).resolve()) if probabilities else ""
-    if embedding.endswith(".npy"):
-        embedding = str(Path(embedding).resolve())
-    for path in (given, embedding if embedding.endswith(".npy") else ""):
-        if path and not Path(path).is_file():
-            raise Misuse(f"There is no file {path}.")
+    if given and not Path(given).is_file():
+        raise Misuse(f"There is no file {given}.")
+    embedding = resolved(embedding, place)
     config = {"embedding": embedding, "probabilities": given, "device": device, "seed": seed}
     words = ["recipe", "noise", "-w", str(place), "--seed", str(seed), "--embedding", embedding]
     words += ["--probabilities", given] if given else []

@@ -30,7 +30,8 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--embedding", default="patches", metavar="KIND",
         help="how pictures are described: patches (default, needs no weights), backbone:MODEL, "
-        "backbone:MODEL:WEIGHTS.pth, FILE.npy, or none (with --probabilities)",
+        "backbone:MODEL:WEIGHTS.pth, task:FILE.py:WEIGHTS (your model), run:ID, FILE.npy, or none "
+        "(with --probabilities)",
     )  # fmt: skip
     parser.add_argument("--seed", type=int, default=0, help="seed of folds, filters and planting")
     parser.add_argument("--detach", action="store_true", help="only start it and print its id")

@@ -6,7 +6,7 @@ or, where none is named, from torchvision's own cache or the network.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -41,30 +41,40 @@ class Backbone:
             raise UnknownName("torchvision model", model, names)
         self._model = _headless(_loaded(model, weights)).eval().to(device)
         self._device, self._rows, self._files = device, rows, files
+        self.name = f"torchvision's {model}"
         self._mean = torch.tensor(MEAN, device=device).view(1, 3, 1, 1)
         self._spread = torch.tensor(SPREAD, device=device).view(1, 3, 1, 1)
 
     def of(self, places: Rows) -> Floats:
         """(k, d) float32 of these pictures."""
+        return self.of_pictures(lambda i: self._files.original(int(self._rows[places[i]])),
+                                len(places))  # fmt: skip
+
+    def of_pictures(self, picture: Callable[[int], bytes], n: int) -> Floats:
+        """(n, d) float32 of these files."""
         found = []
         with ThreadPoolExecutor(2) as pool, torch.inference_mode():
-            for start in range(0, len(places), BATCH):
-                rows = self._rows[places[start : start + BATCH]].tolist()
-                pictures = np.stack(list(pool.map(self._picture, rows)))
+            for start in range(0, n, BATCH):
+                some = range(start, min(start + BATCH, n))
+                pictures = np.stack(list(pool.map(lambda i: _picture(picture, i), some)))
                 x = torch.from_numpy(pictures).to(self._device).permute(0, 3, 1, 2).float()
                 y = self._model((x / 255 - self._mean) / self._spread)
                 found.append(y.flatten(1).float().cpu().numpy())
         return np.concatenate(found)
 
-    def _picture(self, row: int) -> npt.NDArray[np.uint8]:
-        from PIL import Image
 
-        # the displayed picture, its longer side 160 pixels at most: enough for SIDE at its middle
-        found = opened(self._files.original(row), "")
-        if found.pixels is None:
-            return np.zeros((SIDE, SIDE, 3), np.uint8)
-        rgb = found.pixels.view(np.uint8).reshape(*found.pixels.shape, 4)[..., :3]
-        return _middle(Image.fromarray(np.ascontiguousarray(rgb)))
+def _picture(picture: Callable[[int], bytes], i: int) -> npt.NDArray[np.uint8]:
+    from PIL import Image
+
+    # the displayed picture, its longer side 160 pixels at most: enough for SIDE at its middle
+    try:
+        found = opened(picture(i), "").pixels
+    except OSError:  # gone since the scan
+        found = None
+    if found is None:
+        return np.zeros((SIDE, SIDE, 3), np.uint8)
+    rgb = found.view(np.uint8).reshape(*found.shape, 4)[..., :3]
+    return _middle(Image.fromarray(np.ascontiguousarray(rgb)))
 
 
 def _middle(image: Any) -> npt.NDArray[np.uint8]:

@@ -56,26 +56,28 @@ class PatchEmbedding:
     def __init__(
         self, squares: Squares, *, n_filters: int, seed: int = 0, device: str = "cpu"
     ) -> None:
+        """`squares`: those that the filters are drawn from."""
         rng = np.random.default_rng(seed)
         halves = _halved(squares)
         self._device = device
         self._scales = (
-            (squares, STRIDE, _filters(squares, n_filters, STRIDE, rng, device)),
-            (halves, 1, _filters(halves, n_filters * 3 // 4, 1, rng, device)),
+            (STRIDE, _filters(squares, n_filters, STRIDE, rng, device)),
+            (1, _filters(halves, n_filters * 3 // 4, 1, rng, device)),
         )
         self._batch = BATCH_CUDA if device.startswith("cuda") else BATCH_CPU
 
-    def of(self, places: npt.NDArray[np.int64]) -> Floats:
+    def of(self, squares: Squares) -> Floats:
         """(k, 14 · n_filters) float32 of these squares."""
-        batches = range(0, len(places), self._batch)
+        batches = range(0, len(squares), self._batch)
         with torch.inference_mode():
-            found = [self._of(places[b : b + self._batch]) for b in batches]
+            found = [self._of(squares[b : b + self._batch]) for b in batches]
         return np.concatenate(found)
 
-    def _of(self, places: npt.NDArray[np.int64]) -> Floats:
+    def _of(self, squares: Squares) -> Floats:
         found = []
-        for squares, stride, filters in self._scales:
-            pixels = torch.from_numpy(squares[places]).to(self._device).permute(0, 3, 1, 2).float()
+        both_sizes = (squares, _halved(squares))
+        for some, (stride, filters) in zip(both_sizes, self._scales, strict=True):
+            pixels = torch.from_numpy(some).to(self._device).permute(0, 3, 1, 2).float()
             both = _answers(pixels, filters, stride) + _answers(pixels.flip(3), filters, stride)
             found.append((both / 2).flatten(1))
         return np.asarray(torch.cat(found, 1).cpu().numpy())

@@ -71,14 +71,23 @@ def _from_thumbnail(files: Files, row: int) -> Squares | None:
 
 def _from_file(files: Files, row: int) -> Squares | None:
     try:
-        found = opened(files.original(row), "")
+        found = _pixels(files.original(row))
     except (OSError, IndexError):
         return None
-    if found.pixels is None:
-        return _from_thumbnail(files, row)
-    return np.ascontiguousarray(
-        found.pixels.view(np.uint8).reshape(*found.pixels.shape, 4)[..., :3]
-    )
+    return _from_thumbnail(files, row) if found is None else found
+
+
+def square(data: bytes, side: int) -> Squares:
+    """(side, side, 3) uint8 sRGB of a file's picture, grey where it holds none."""
+    found = _pixels(data)
+    return np.full((side, side, 3), 127, np.uint8) if found is None else _squeezed(found, side)
+
+
+def _pixels(data: bytes) -> Squares | None:
+    found = opened(data, "").pixels
+    if found is None:
+        return None
+    return np.ascontiguousarray(found.view(np.uint8).reshape(*found.shape, 4)[..., :3])
 
 
 def _squeezed(pixels: Squares, side: int) -> Squares:

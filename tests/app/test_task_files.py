@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.task_files import chosen, is_task, task_files
+from app.task_files import chosen, is_task, task_files, vetted
 from recipe_core.kernel.errors import Misuse
 
 TASK = "def build_model(num_classes):\n    return None\n"
@@ -57,3 +57,17 @@ def test_a_file_is_read_and_never_run(tmp_path: Path) -> None:
     bad.write_text(TASK + f"open({str(tmp_path / 'ran')!r}, 'w')\n")
     assert is_task(bad) and task_files(tmp_path) == ["bad.py"]
     assert not (tmp_path / "ran").exists()
+
+
+def test_a_model_that_describes_pictures_comes_from_below_the_folder_too(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    for folder in (root, tmp_path):
+        (folder / "my.py").write_text("def build_model(num_classes): ...\n")
+    inside = (root / "my.py").resolve()
+    assert vetted(root, "task:my.py") == f"task:{inside}"
+    assert vetted(root, " task:my.py:best.pt ") == f"task:{inside}:best.pt"
+    assert vetted(root, "backbone:resnet18") == "backbone:resnet18"
+    for outside in ("task:../my.py", f"task:{tmp_path / 'my.py'}", "task:../my.py:best.pt"):
+        with pytest.raises(Misuse, match="below"):
+            vetted(root, outside)
