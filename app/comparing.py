@@ -32,7 +32,8 @@ def differences(place: Browser, filter: Filter) -> None:
     """Choose two sets, at first what is shown and the rest; each difference with a chart."""
     first, second = _chosen(filter)
     try:
-        found = place.compare(first, second)
+        with st.spinner("Comparing every column …"):
+            found = place.compare(first, second)
         if not found:
             words.html(f'<p class="r-faint">{escaped(_why_nothing(place, first, second))}</p>')
             return

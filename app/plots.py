@@ -1,39 +1,42 @@
 """How are the filtered samples distributed, and which of them does a brush mean?
 
 A plot shows the samples of the filter without the ranges of its own axes, so that what was brushed
-stays in sight and can be brushed again.
+stays in sight and can be brushed again. What is drawn of a million is a sample and a shade; what a
+brush means is the filter's ranges, and they hold for every row.
 """
 
 from __future__ import annotations
 
+import base64
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import streamlit as st
 
-from app import filters, looks, opened
+from app import brush, filters, looks, marks, opened, panel
 from app.filters import column_name, value_name
 from app.table import table
-from recipe_core.data.browse import Browser, Filter
-from recipe_core.reporting.figures import FONT
-from recipe_core.reporting.palette import DARK, LIGHT, Palette, rgba
-from recipe_core.reporting.wording import escaped
-
-if TYPE_CHECKING:
-    from plotly.graph_objects import Figure
+from recipe_core.data.browse import Browser, Filter, Scatter
+from recipe_core.reporting.palette import DARK, LIGHT, Palette
 
 NONE = ""
 MOST_POINTS = 5_000
-"""Beyond these a shade shows all: at 20,000 a browser without a graphics card works for 3.1 s on
-a brush, at 5,000 for 1.8 s."""
+"""Beyond these a shade shows all of them: more points hide one another."""
 MOST_COLOURS = 7
 MOST_BARS = 40
 BINS = 60
-HEIGHT = 380
 COUNTED = "Counts"
+KEY = "browse-plot"
+KEYS = "By keyboard: arrows, Shift and arrows, Enter; Escape takes it away."
+
+Series = tuple[str, npt.NDArray[Any], npt.NDArray[Any]]
+"""(name, edges of the bins, how many lie in each)"""
+_Ground = dict[str, Any]
+"""What is drawn, as brush.js takes it."""
 
 
 def plots(place: Browser, filter: Filter) -> None:
@@ -77,64 +80,80 @@ def _or_counts(column: str) -> str:
 # -- drawing ------------------------------------------------------------------------------------
 
 
-def _draw(
-    figure: Figure, key: str, on_select: Any, mode: Literal["box", "points"], alt: str
-) -> None:
-    st.plotly_chart(
-        figure, theme=None, key=key, on_select=on_select, selection_mode=mode, alt=alt,
-        config={"displayModeBar": False, "displaylogo": False, "scrollZoom": False},
-    )  # fmt: skip
+def _draw(ground: Mapping[str, Any], chosen: Sequence[object]) -> None:
+    paint = DARK if st.context.theme.type == "dark" else LIGHT
+    brush.plot(ground, chosen, colours(paint, len(ground["series"])), key=KEY, on_act=_acted)
 
 
-def _key(kind: str, *parts: object) -> str:
-    # a new question is a new chart: a brush on the old one must not be taken for one on this
-    return f"plot-{kind}-{opened.key(*parts)[:16]}"
+def colours(paint: Palette, n: int) -> dict[str, Any]:
+    """Of the axes and of n series; what comes after MOST_COLOURS are the others."""
+    series = [*paint.series[:MOST_COLOURS], paint.faint][:n]
+    return {"rule": paint.rule, "faint": paint.faint, "series": series}
+
+
+def _kept(kind: str, parts: tuple[object, ...], make: Callable[[], _Ground]) -> _Ground:
+    """The plot that answers a question; a brush asks the same one again."""
+    question = (kind, opened.state(), marks.state(), *parts)
+    known: tuple[object, _Ground] = st.session_state.get("plot-ground", (None, {}))
+    if known[0] != question:
+        known = st.session_state["plot-ground"] = (question, make())
+    return known[1]
 
 
 def _scatter(place: Browser, filter: Filter, x: str, y: str, colour: str) -> None:
     around = without_ranges(filter, x, y)
-    found = place.scatter(around, x, y, colour or None, MOST_POINTS)
-    key = _key("scatter", filter, x, y, colour)
-    figure = scatter_figure(found, x, y, colour, _palette())
-    add_brushed(figure, ranges_of(filter, x, y))
 
-    def brushed() -> None:
-        box = first_box(st.session_state.get(key))
-        if box is not None:
-            now = filters.current()[0]
-            filters.change(now.with_range(x, *box["x"]).with_range(y, *box["y"]))
+    def make() -> _Ground:
+        return scatter_ground(
+            place.scatter(around, x, y, colour or None, MOST_POINTS), x, y, colour
+        )
 
-    _draw(figure, key, brushed, "box", f"{column_name(y)} over {column_name(x)}")
-    shown = len(found.rows)
-    if shown < found.n_total:
-        st.caption(f"{shown:,} of {found.n_total:,} drawn as points, all of them as shade. "
-                   "Drag a box to filter by both.")  # fmt: skip
-    else:
-        st.caption(f"{shown:,} samples. Drag a box to filter by both.")
+    ground = _kept("scatter", (around, x, y, colour), make)
+    _draw(ground, ranges_of(filter, x, y))
+    shown, n = ground["shown"], ground["of"]
+    drawn = f"{shown:,} of {n:,} drawn as points, all of them as shade; a box means all of them"
+    said = drawn if shown < n else f"{n:,} samples"
+    st.caption(f"{said}. Drag a box to filter by both. {KEYS}")
 
 
-def scatter_figure(found: Any, x: str, y: str, colour: str, paint: Palette) -> Figure:
-    """Points, one trace per value of the colour column; beyond what is drawn, a shade of all."""
-    import plotly.graph_objects as go
+def scatter_ground(found: Scatter, x: str, y: str, colour: str) -> _Ground:
+    """Points, in the colour of their value; beyond what is drawn, a shade of all.
 
-    figure = go.Figure(layout=_layout(column_name(x), column_name(y), paint))
-    if len(found.rows) < found.n_total:
-        _add_density(figure, found, paint)
-    values = np.asarray(found.colour, object) if colour else np.empty(0, object)
-    named = common(values.tolist())
-    for value, shade in zip(named, paint.series, strict=False):
-        at = np.array([v == value for v in values], bool)
-        figure.add_trace(_points(found, at, value_name(colour, value, 24), shade))
-    rest = (
-        np.array([v not in named for v in values], bool)
-        if colour
-        else np.ones(len(found.rows), bool)
-    )
-    if rest.any():
-        shade = paint.faint if colour else paint.series[0]
-        figure.add_trace(_points(found, rest, "others" if colour else "", shade))
-    figure.update_layout(showlegend=bool(colour))
-    return figure
+    points   base64 of (k, 2) uint16 places between `low` and `high` of the axes, then (k,) uint8
+             places in `series`
+    shade    base64 of (lines, columns) uint8, the logarithm of how many samples each holds
+    """
+    whole = len(found.rows) == found.n_total
+    x_axis, y_axis = _axis(x, found.x), _axis(y, found.y)
+    shade = None
+    if not whole:
+        columns, lines = (np.flatnonzero(found.density.any(axis=a)) for a in (0, 1))
+        cut = found.density[lines[0] : lines[-1] + 1, columns[0] : columns[-1] + 1]
+        x_axis = _axis(x, found.x_edges[[columns[0], columns[-1] + 1]])
+        y_axis = _axis(y, found.y_edges[[lines[0], lines[-1] + 1]])
+        shade = {
+            "lines": cut.shape[0], "columns": cut.shape[1], "counts": _base64(_levels(cut)),
+            "x": [x_axis["low"], x_axis["high"]], "y": [y_axis["low"], y_axis["high"]],
+        }  # fmt: skip
+    names, codes = coded(found.colour, len(found.rows), colour)
+    places = np.stack([_places(found.x, x_axis), _places(found.y, y_axis)], axis=1)
+    return {
+        "kind": "points", "title": f"{column_name(y)} over {column_name(x)}", "x": x_axis,
+        "y": y_axis, "series": names, "points": _base64(places) + "." + _base64(codes),
+        "shade": shade, "shown": len(found.rows), "of": found.n_total,
+    }  # fmt: skip
+
+
+def coded(values: Any, n: int, column: str) -> tuple[list[str], npt.NDArray[np.uint8]]:
+    """(names, (n,) uint8 places among them): the common values, and the others after them."""
+    if values is None:
+        return [""], np.zeros(n, np.uint8)
+    texts = np.asarray(values, object).tolist()
+    named = common(texts)
+    at = {value: i for i, value in enumerate(named)}
+    codes = np.array([at.get(v, len(named)) for v in texts], np.uint8)
+    names = [value_name(column, v, 24) for v in named]
+    return ([*names, "others"] if (codes == len(named)).any() else names), codes
 
 
 def common(values: Sequence[str | None]) -> list[str | None]:
@@ -142,46 +161,36 @@ def common(values: Sequence[str | None]) -> list[str | None]:
     return [value for value, _ in Counter(values).most_common(MOST_COLOURS)]
 
 
-def _points(found: Any, at: Any, name: str, colour: str) -> Any:
-    import plotly.graph_objects as go
-
-    return go.Scattergl(
-        x=np.asarray(found.x)[at], y=np.asarray(found.y)[at], mode="markers", name=escaped(name),
-        marker={"size": 4, "color": colour, "opacity": 0.65}, hoverinfo="x+y",
-        selected={"marker": {"opacity": 1}}, unselected={"marker": {"opacity": 0.65}},
-    )  # fmt: skip
+def _axis(column: str, values: Any) -> dict[str, Any]:
+    low, high = (float(f(values)) for f in (np.min, np.max)) if len(values) else (0.0, 1.0)
+    return {"column": column, "title": column_name(column), "low": low, "high": high}
 
 
-def _add_density(figure: Figure, found: Any, paint: Palette) -> None:
-    import plotly.graph_objects as go
-
-    counts = np.asarray(found.density, float)
-    figure.add_trace(go.Heatmap(
-        x=_middles(found.x_edges), y=_middles(found.y_edges), z=np.log1p(counts),
-        colorscale=[[0, "rgba(0,0,0,0)"], [1, rgba(paint.faint, 0.75)]], showscale=False,
-        hoverinfo="skip",
-    ))  # fmt: skip
+def _places(values: Any, axis: Mapping[str, Any]) -> npt.NDArray[np.uint16]:
+    """(k,) little-endian uint16: 0 at the low end of the axis, 65535 at the high one."""
+    span = float(axis["high"] - axis["low"]) or 1.0
+    places = np.round(65535 * (np.asarray(values, np.float64) - axis["low"]) / span)
+    return np.asarray(places, "<u2")
 
 
-def _middles(edges: Any) -> Any:
-    edges = np.asarray(edges, float)
-    return (edges[1:] + edges[:-1]) / 2
+def _levels(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
+    """0 where there is none, 255 for the most, by the logarithm: one of a million shows."""
+    shades = np.log1p(counts)
+    return np.ceil(255 * shades / max(float(shades.max()), 1e-9)).astype(np.uint8)
+
+
+def _base64(array: npt.NDArray[Any]) -> str:
+    return base64.b64encode(np.ascontiguousarray(array).tobytes()).decode("ascii")
 
 
 def _histogram(place: Browser, filter: Filter, x: str, colour: str) -> None:
     around = without_ranges(filter, x)
-    series = counted_series(place, around, x, colour)
-    key = _key("histogram", filter, x, colour)
-    figure = histogram_figure(series, x, colour, _palette())
-    add_brushed(figure, (*ranges_of(filter, x), (None, None)))
 
-    def brushed() -> None:
-        box = first_box(st.session_state.get(key))
-        if box is not None:
-            filters.change(filters.current()[0].with_range(x, *opened_ends(box["x"], series)))
+    def make() -> _Ground:
+        return histogram_ground(counted_series(place, around, x, colour), x)
 
-    _draw(figure, key, brushed, "box", f"Distribution of {column_name(x)}")
-    st.caption("Drag across the bars to filter by this range.")
+    _draw(_kept("histogram", (around, x, colour), make), (*ranges_of(filter, x), (None, None)))
+    st.caption(f"Drag across the bars, or click one, to filter by this range. {KEYS}")
 
 
 def counted_series(
@@ -211,37 +220,20 @@ def drawn_edges(edges: Any) -> Any:
     return edges
 
 
-def opened_ends(
-    bounds: tuple[float, float], series: Sequence[tuple[str, Any, Any]]
-) -> tuple[float | None, float | None]:
-    """The brushed range; open where the brush went past the middle of the bar at an end."""
-    if not series:
-        return bounds
-    middles = _middles(drawn_edges(series[0][1]))
-    low, high = bounds
-    return (None if low <= middles[0] else low, None if high >= middles[-1] else high)
-
-
-def histogram_figure(
-    series: Sequence[tuple[str, Any, Any]], x: str, colour: str, paint: Palette
-) -> Figure:
+def histogram_ground(series: Sequence[Series], x: str) -> _Ground:
     """Bars between the edges of the bins, one on the other where there are several series."""
-    import plotly.graph_objects as go
-
-    figure = go.Figure(layout=_layout(column_name(x), "Samples", paint))
-    for (name, all_edges, counts), shade in zip(series, paint.series, strict=False):
-        edges = drawn_edges(all_edges)
-        figure.add_trace(go.Bar(
-            x=_middles(edges), width=np.diff(edges), y=np.asarray(counts), name=escaped(name),
-            marker={"color": shade, "line": {"width": 0}}, hoverinfo="x+y",
-            unselected={"marker": {"opacity": 1}},
-        ))  # fmt: skip
-    figure.update_layout(barmode="stack", bargap=0, showlegend=bool(colour))
-    return figure
+    edges = drawn_edges(series[0][1]) if series else np.array([0.0, 1.0])
+    counts = [[int(n) for n in line] for _, _, line in series]
+    most = max((sum(at) for at in zip(*counts, strict=True)), default=0)
+    return {
+        "kind": "heights", "title": f"Distribution of {column_name(x)}", "x": _axis(x, edges),
+        "y": {"column": "", "title": "Samples", "low": 0.0, "high": float(most)},
+        "series": [name for name, _, _ in series], "edges": [float(e) for e in edges],
+        "counts": counts,
+    }  # fmt: skip
 
 
 def _bars(place: Browser, filter: Filter, x: str, colour: str) -> None:
-    chosen = filter.chosen(x)
     counted = [(v, n) for v, n in place.facet(filter, x) if n]
     values = [v for v, _ in counted[:MOST_BARS]]
     if colour:
@@ -249,19 +241,21 @@ def _bars(place: Browser, filter: Filter, x: str, colour: str) -> None:
         series = stacked(found, values, colour)
     else:
         series = [("", [n for _, n in counted[:MOST_BARS]])]
-    key = _key("bars", filter, x, colour)
-    figure = bars_figure(values, series, x, chosen, _palette())
-
-    def clicked() -> None:
-        picked = [values[i] for i in points(st.session_state.get(key)) if i < len(values)]
-        if picked:
-            filters.change(filters.current()[0].with_values(x, tuple(dict.fromkeys(picked))))
-
-    _draw(figure, key, clicked, "points", f"Samples by {column_name(x)}")
+    _draw(bars_ground(values, series, x), filter.chosen(x))
     more = place.n_values(x) - len(values)
-    st.caption(
-        "Click a bar to see its samples alone." + (f" {more:,} more values." if more else "")
-    )
+    st.caption("Click a bar to see its samples alone, with Ctrl to add it or take it away."
+               + (f" {more:,} more values." if more else ""))  # fmt: skip
+
+
+def bars_ground(
+    values: Sequence[str | None], series: Sequence[tuple[str, Sequence[int]]], x: str
+) -> _Ground:
+    """Horizontal bars, the most frequent on top."""
+    return {
+        "kind": "bars", "title": f"Samples by {column_name(x)}", "column": x,
+        "values": list(values), "names": [value_name(x, v, 48) for v in values],
+        "series": [name for name, _ in series], "counts": [list(line) for _, line in series],
+    }  # fmt: skip
 
 
 def stacked(found: Any, values: Sequence[str | None], colour: str) -> list[tuple[str, list[int]]]:
@@ -281,38 +275,6 @@ def stacked(found: Any, values: Sequence[str | None], colour: str) -> list[tuple
     return [*series, ("others", [int(n) for n in rest])] if rest.any() else series
 
 
-def bars_figure(
-    values: Sequence[str | None],
-    series: Sequence[tuple[str, Sequence[int]]],
-    x: str,
-    chosen: Sequence[str | None],
-    paint: Palette,
-) -> Figure:
-    """Horizontal bars, the most frequent on top; what is not chosen is paler."""
-    import plotly.graph_objects as go
-
-    figure = go.Figure(layout=_layout("Samples", "", paint))
-    places = list(range(len(values)))
-    pale = [0.35 if chosen and v not in chosen else 1.0 for v in values]
-    for (name, counts), shade in zip(
-        series, (*paint.series[:MOST_COLOURS], paint.faint), strict=False
-    ):
-        figure.add_trace(go.Bar(
-            y=places, x=list(counts), orientation="h", name=escaped(name), customdata=places,
-            marker={"color": shade, "opacity": pale}, hoverinfo="x",
-            selected={"marker": {"opacity": 1}}, unselected={"marker": {"opacity": 0.35}},
-        ))  # fmt: skip
-    figure.update_yaxes(
-        tickmode="array", tickvals=places, ticktext=[escaped(value_name(x, v, 28)) for v in values],
-        autorange="reversed", title=None,
-    )  # fmt: skip
-    figure.update_layout(
-        barmode="stack", bargap=0.25, showlegend=len(series) > 1, dragmode=False,
-        clickmode="event+select", height=max(180, 110 + 20 * len(values)),
-    )  # fmt: skip
-    return figure
-
-
 def crossed(place: Browser, filter: Filter, down: str, across: str) -> None:
     """Two categories against each other; a cell sets both facets, a heading one."""
     found = place.crosstab(without_values(filter, down, across), down, across)
@@ -328,55 +290,37 @@ def crossed(place: Browser, filter: Filter, down: str, across: str) -> None:
     table(
         [value_name(down, v) for v in found.a_values],
         [value_name(across, v) for v in found.b_values],
-        np.asarray(found.counts).tolist(), key=_key("table", filter, down, across),
-        title=f"{column_name(down)} by {column_name(across)}", on_pick=picked,
+        np.asarray(found.counts).tolist(), on_pick=picked,
+        key=f"plot-table-{opened.key(filter, down, across)[:16]}",
+        title=f"{column_name(down)} by {column_name(across)}",
     )  # fmt: skip
     st.caption("Click a number to see these samples alone, a heading to choose one value.")
-
-
-def _layout(x: str, y: str, paint: Palette) -> dict[str, Any]:
-    return {
-        "font": {"family": FONT, "size": 12, "color": paint.ink}, "height": HEIGHT,
-        "paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)",
-        "margin": {"l": 8, "r": 12, "t": 36, "b": 8}, "dragmode": "select",
-        "xaxis": _axis(x, paint), "yaxis": _axis(y, paint),
-        "legend": {"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom", "title": None},
-        "hoverlabel": {"bgcolor": paint.panel, "bordercolor": paint.rule,
-                       "font": {"color": paint.ink, "family": FONT}},
-        "newselection": {"line": {"color": paint.series[0], "width": 2, "dash": "solid"}},
-        "separators": ".,",
-    }  # fmt: skip
-
-
-def _axis(title: str, paint: Palette) -> dict[str, Any]:
-    return {
-        "title": {"text": escaped(title), "font": {"size": 12, "color": paint.faint}},
-        "gridcolor": paint.rule, "linecolor": paint.rule, "zeroline": False, "automargin": True,
-        "tickfont": {"size": 11, "color": paint.faint}, "separatethousands": True,
-    }  # fmt: skip
-
-
-def _palette() -> Palette:
-    return DARK if st.context.theme.type == "dark" else LIGHT
 
 
 # -- brushes ------------------------------------------------------------------------------------
 
 
-def add_brushed(figure: Figure, ranges: Sequence[tuple[float | None, float | None]]) -> None:
-    """Shade what the filter's range leaves out is too much ink: frame what it lets in.
+def _acted(act: Mapping[str, Any]) -> None:
+    filters.change(acted(filters.browser(), filters.current()[0], act))
 
-    ranges  (low, high) of x, then of y; None: no bound
-    """
-    if all(bound is None for pair in ranges for bound in pair):
-        return
-    (x0, x1), (y0, y1) = ranges
-    line = {"color": figure.layout.newselection.line.color, "width": 2}
-    for axis, low, high in (("x", x0, x1), ("y", y0, y1)):
-        add = figure.add_vline if axis == "x" else figure.add_hline
-        for bound in (low, high):
-            if bound is not None:
-                add(bound, line=line)
+
+def acted(place: Browser, filter: Filter, act: Mapping[str, Any]) -> Filter:
+    """The filter after a brush or a click; unchanged by what makes no sense."""
+    if act.get("kind") != "ranges" or not isinstance(act.get("ranges"), list):
+        return panel.acted(place, filter, act)
+    for bounds in act["ranges"]:
+        if isinstance(bounds, Mapping):
+            filter = panel.acted(place, filter, {"kind": "range", **bounds_of(bounds)})
+    return filter
+
+
+def bounds_of(sent: Mapping[str, Any]) -> dict[str, Any]:
+    """Column, low and high as they were sent, with the digits that a hand can mean."""
+    ends = [sent.get("low"), sent.get("high")]
+    known = [e for e in ends if isinstance(e, (int, float)) and math.isfinite(e)]
+    if len(known) == 2:
+        ends = [rounded(e, known) for e in known]
+    return {"column": sent.get("column"), "low": ends[0], "high": ends[1]}
 
 
 def ranges_of(filter: Filter, *columns: str) -> tuple[tuple[float | None, float | None], ...]:
@@ -398,37 +342,7 @@ def without_values(filter: Filter, *columns: str) -> Filter:
     return filter
 
 
-def first_box(state: Any) -> dict[str, tuple[float, float]] | None:
-    """The box that was dragged, as (low, high) per axis; None where there is none."""
-    boxes = _selection(state).get("box") or []
-    if not boxes:
-        return None
-    found = {}
-    for axis in ("x", "y"):
-        bounds = [float(v) for v in boxes[0].get(axis, ()) if math.isfinite(float(v))]
-        if len(bounds) != 2:
-            return None
-        found[axis] = (rounded(min(bounds), bounds), rounded(max(bounds), bounds))
-    return found
-
-
 def rounded(bound: float, bounds: Sequence[float]) -> float:
     """A bound with the digits that a hand on a mouse can mean: a thousandth of the box."""
     width = abs(bounds[1] - bounds[0])
     return bound if not width else round(bound, 3 - math.floor(math.log10(width)))
-
-
-def points(state: Any) -> list[int]:
-    """Places of the bars that were clicked."""
-    found = []
-    for point in _selection(state).get("points") or []:
-        data = point.get("customdata", point.get("point_index"))
-        place = data[0] if isinstance(data, list) else data
-        if isinstance(place, int) and place >= 0:
-            found.append(place)
-    return found
-
-
-def _selection(state: Any) -> Mapping[str, Any]:
-    found = state.get("selection") if isinstance(state, Mapping) else None
-    return found if isinstance(found, Mapping) else {}

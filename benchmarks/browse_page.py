@@ -242,7 +242,7 @@ async def brushes(browser: Any, address: str, times: int) -> list[float]:
     page = await _tab(browser, address, "?beside=plots&across=brightness&up=contrast")
     rng, waits = random.Random(2), []
     for _ in range(times):
-        plot = page.locator(".js-plotly-plot .draglayer .nsewdrag").first
+        plot = page.get_by_role("application", name="Contrast over Brightness")
         await plot.wait_for()
         await page.wait_for_timeout(700)
         box = await plot.bounding_box()

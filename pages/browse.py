@@ -40,6 +40,10 @@ WORST_FIRST, AS_READ, SHUFFLED, LIKENESS = (
 )
 NOTHING, PLOTS, DIFFERENT = "nothing", "plots", "differences"
 BESIDE = {NOTHING: "Pictures", PLOTS: "+ Plots", DIFFERENT: "+ What is different?"}
+ALL_THE_WAY = "max(340px, calc(100vh - 330px))"
+HEIGHTS = (ALL_THE_WAY, f"clamp(340px, calc((100vw - 1250px) * 9999), {ALL_THE_WAY})")
+# Down to the window's end; in a window that is too narrow for two columns no further than that what
+# stands below is seen to be there.
 SIZES = range(64, 257, 16)
 MOST_TEXT = 2000
 
@@ -137,7 +141,7 @@ def _samples(view: View, look: Look, question: str) -> None:
         st.button("Clear the filters", on_click=_clear, icon=":material/filter_alt_off:")
         return
     top = st.container(key="decisions")
-    acted = gallery(view.key, view.total, size=look.size, height="max(340px, calc(100vh - 330px))",
+    acted = gallery(view.key, view.total, size=look.size, height=HEIGHTS[look.beside != NOTHING],
                     question=question, boxes=look.boxes, groups=view.groups)  # fmt: skip
     with top:
         _decisions(acted.selection.rows())

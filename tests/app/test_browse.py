@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,10 +14,11 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app import comparing, decisions_bar, grouping, opened, plots, sample, words
+from app.filters import value_name
 from app.grouping import Grouping
 from app.views import VIEWS
 from recipe_core import recipe
-from recipe_core.data.browse import Filter, Order
+from recipe_core.data.browse import Browser, Filter, Order
 from recipe_core.reporting.palette import LIGHT
 from tests.app.making import HOSTILE_CLASS, HOSTILE_FILE, N_SAMPLES
 from tests.app.test_pages import drawn, said
@@ -245,15 +247,46 @@ def test_every_kind_of_plot_draws_itself(x: str, y: str, colour: str, workspace:
     assert HOSTILE_CLASS not in said(test)
 
 
-def test_plot_names_are_no_markup(workspace: Path) -> None:
+def points_of(ground: dict[str, Any]) -> tuple[Any, Any]:
+    """((k, 2) values, (k,) series) as the browser draws them."""
+    places, codes = (base64.b64decode(part) for part in ground["points"].split("."))
+    shares = np.frombuffer(places, "<u2").reshape(-1, 2) / 65535
+    low, high = (np.array([ground[a][end] for a in "xy"]) for end in ("low", "high"))
+    return low + shares * (high - low), np.frombuffer(codes, np.uint8)
+
+
+def test_points_arrive_where_their_values_are(workspace: Path) -> None:
     place = recipe.browser(workspace)
     found = place.scatter(Filter(), "brightness", "contrast", "label")
-    figure = plots.scatter_figure(found, "brightness", "contrast", "label", LIGHT)
-    names = [trace.name for trace in figure.data]
-    assert len(names) == 2 and all("<" not in name for name in names)
-    assert sum(len(trace.x) for trace in figure.data) == found.n_total
-    bars = plots.bars_figure([HOSTILE_CLASS, None], [("", [3, 1])], "label", (), LIGHT)
-    assert all("<" not in text for text in bars.layout.yaxis.ticktext)
+    ground = plots.scatter_ground(found, "brightness", "contrast", "label")
+    values, series = points_of(ground)
+    assert np.allclose(values, np.stack([found.x, found.y], axis=1), atol=2e-5)
+    assert ground["shade"] is None and ground["shown"] == ground["of"] == found.n_total
+    named = [value_name("label", v, 24) for v in found.colour.tolist()]
+    assert [ground["series"][i] for i in series] == named
+
+
+def test_of_many_points_a_few_are_drawn_over_a_shade_of_all(workspace: Path) -> None:
+    found = recipe.browser(workspace).scatter(Filter(), "brightness", "contrast", most=5)
+    ground = plots.scatter_ground(found, "brightness", "contrast", "")
+    values, _ = points_of(ground)
+    assert (ground["shown"], ground["of"], len(values)) == (5, found.n_total, 5)
+    assert np.allclose(values, np.stack([found.x, found.y], axis=1), atol=2e-5)
+    shade = ground["shade"]
+    levels = np.frombuffer(base64.b64decode(shade["counts"]), np.uint8)
+    levels = levels.reshape(shade["lines"], shade["columns"])
+    assert np.count_nonzero(levels) == np.count_nonzero(found.density) and levels.max() == 255
+    for axis, at in (("x", found.x_edges), ("y", found.y_edges)):
+        assert {*shade[axis]} <= {*at.tolist()} and shade[axis] == [
+            ground[axis]["low"], ground[axis]["high"]]  # fmt: skip
+
+
+def test_colours_beyond_the_common_ones_are_the_others() -> None:
+    values = [f"v{i % 9}" for i in range(100)] + [None]
+    names, codes = plots.coded(values, len(values), "label")
+    assert len(names) == plots.MOST_COLOURS + 1 and names[-1] == "others"
+    assert codes[-1] == codes[8] == plots.MOST_COLOURS and codes[1] == 1
+    assert len(set(plots.colours(LIGHT, len(names))["series"])) == len(names)
 
 
 def test_stacked_bars_add_up_to_the_facet(workspace: Path) -> None:
@@ -266,20 +299,37 @@ def test_stacked_bars_add_up_to_the_facet(workspace: Path) -> None:
     ]
 
 
-def test_a_box_is_read_and_open_ends_stay_open() -> None:
-    state = {"selection": {"box": [{"x": [0.51234567, 0.25], "y": [1, 2]}]}}
-    assert plots.first_box(state) == {"x": (0.25, 0.5123), "y": (1.0, 2.0)}
-    for nothing in (None, {}, {"selection": {}}, {"selection": {"box": []}},
-                    {"selection": {"box": [{"x": [1]}]}}):  # fmt: skip
-        assert plots.first_box(nothing) is None
-    series = [("", np.array([0, 10, 11, 12, 13, 90.0]), np.ones(5))]
-    assert plots.opened_ends((8.0, 11.5), series) == (None, 11.5)
-    assert plots.opened_ends((10.5, 14.0), series) == (10.5, None)
+def test_a_brush_becomes_ranges_and_what_makes_no_sense_nothing(workspace: Path) -> None:
+    place, filter = recipe.browser(workspace), Filter(search="dog")
+    box = [{"column": "brightness", "low": 0.25, "high": 0.51234567},
+           {"column": "contrast", "low": None, "high": 2}]  # fmt: skip
+    after = plots.acted(place, filter, {"kind": "ranges", "ranges": box})
+    assert after.range_of("brightness") == (0.25, 0.5123) and after.search == "dog"
+    assert after.range_of("contrast") == (None, 2.0)
+    free = [{"column": c, "low": None, "high": None} for c in ("brightness", "contrast")]
+    assert plots.acted(place, after, {"kind": "ranges", "ranges": free}) == filter
+    bar = {"kind": "values", "column": "label", "values": ["dog"]}
+    assert plots.acted(place, filter, bar) == filter.with_values("label", ("dog",))
+    for odd in ({}, {"kind": "ranges"}, {"kind": "ranges", "ranges": [1, {}, {"column": "label"}]},
+                {"kind": "ranges", "ranges": [{"column": "brightness", "low": "x", "high": True}]},
+                {"kind": "ranges", "ranges": [{"column": "brightness", "low": float("nan")}]},
+                {"kind": "values", "column": "brightness", "values": ["x"]}):  # fmt: skip
+        assert plots.acted(place, filter, odd) == filter
 
 
-def test_points_are_read_from_what_the_browser_sends() -> None:
-    sent = {"selection": {"points": [{"customdata": [2]}, {"point_index": 1}, {"customdata": "x"}]}}
-    assert plots.points(sent) == [2, 1] and plots.points(None) == []
+def test_a_brush_leaves_what_is_drawn_as_it_is(workspace: Path, monkeypatch: Any) -> None:
+    asked: list[Filter] = []
+    scatter = Browser.scatter
+    monkeypatch.setattr(Browser, "scatter", lambda self, filter, *rest: (
+        asked.append(filter), scatter(self, filter, *rest))[1])  # fmt: skip
+    test = drawn("browse", beside="plots", up="contrast", label="dog")
+    brushed = test.session_state["browse-filter"].with_range("brightness", 0.2, None)
+    test.session_state["browse-filter"] = brushed
+    test.run()
+    assert not test.exception and len(asked) == 1
+    test.session_state["browse-filter"] = brushed.with_values("label", ())
+    test.run()
+    assert asked == [Filter().with_values("label", ("dog",)), Filter()]
 
 
 def test_what_is_different_about_broken_files(workspace: Path) -> None:

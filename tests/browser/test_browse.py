@@ -77,8 +77,7 @@ def test_a_range_is_set_with_the_keyboard(page: Any, site: str, scanned: Path) -
 
 def test_a_brush_filters_the_grid(page: Any, site: str) -> None:
     opened(page, f"{site}/browse?beside=plots")
-    plot = page.locator(".js-plotly-plot .draglayer .nsewdrag").first
-    plot.wait_for()
+    plot = page.get_by_role("application", name="Distribution of Brightness")
     box = plot.bounding_box()
     page.mouse.move(box["x"] + 0.4 * box["width"], box["y"] + 0.3 * box["height"])
     page.mouse.down()
@@ -184,9 +183,16 @@ def test_a_copy_is_compared_and_the_picture_zooms(page: Any, site: str) -> None:
     expect(dialog.locator(".pane img")).to_have_count(2)
 
 
+def pale(page: Any) -> dict[str, str]:
+    """Texts that are too pale to be read by everybody, with their contrast."""
+    script = Path(__file__).with_name("contrast.js").read_text(encoding="utf-8")
+    return dict(page.evaluate(script))
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("beside", ["plots", "differences"])
 def test_hostile_names_beside_the_pictures(page: Any, site: str, beside: str, scheme: str) -> None:
+    """And nothing sticks out of a narrow window, and every text is read on its ground."""
     page.set_viewport_size({"width": 900, "height": 900})
     page.emulate_media(color_scheme=scheme)
     opened(page, f"{site}/browse?beside={beside}&split=train")
@@ -198,3 +204,6 @@ def test_hostile_names_beside_the_pictures(page: Any, site: str, beside: str, sc
         "document.documentElement.scrollWidth - document.documentElement.clientWidth"
     )
     assert wide <= 0, "nothing sticks out at 900 px"
+    assert not pale(page)
+    page.locator(".r-title").evaluate("e => { e.style.opacity = 0.3 }")
+    assert "Browse" in pale(page), "a paler title is noticed"
