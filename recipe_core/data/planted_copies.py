@@ -80,11 +80,12 @@ def _captioned(p: Image.Image, _: np.random.Generator) -> Image.Image:
     return edited
 
 
+BRIGHTER = [min(round(1.3 * v), 255) for v in range(256)]
 EDITS: Mapping[str, Edit] = {
     "recompressed": _recompressed,
     "thumbnail at half size": _halved,  # harder than half of a picture larger than that
     "cropped to 95 %": _cropped,
-    "brighter by 30 %": lambda p, _: p.point([min(round(1.3 * v), 255) for v in range(256)]),
+    "brighter by 30 %": lambda p, _: p.point(BRIGHTER),
     "grey": lambda p, _: p,  # likeness is judged on luma, which this edit leaves as it is
     "captioned": _captioned,
     "tilted 2 degrees": lambda p, rng: p.rotate(

@@ -16,6 +16,8 @@ from PIL import Image
 from recipe_core.images.by_pillow import quiet
 from recipe_core.images.thumbnails import Packed, planes_of
 
+Plane = npt.NDArray[np.uint8]
+
 OUT_OF_GAMUT = 24.0
 """Levels by which the mean of a block may lie outside the RGB cube. Untouched photos reach 2.1
 (1,261 clothing photos); a shifted DC level after silent damage exceeds 24 in most of them."""
@@ -26,18 +28,18 @@ CLIPPED_SPREAD = 20
 
 def clipped_area(pixels: Packed) -> bool:
     """Whether 4 × 4 neighbouring pixels are coloured and have a channel at its end."""
-    some = np.ascontiguousarray(pixels[::4, ::4])  # one of any 4 × 4 is among these
-    if not _clipped(some).any():
+    channels = pixels.view(np.uint8).reshape(*pixels.shape, 4)
+    r, g, b = (channels[::4, ::4, k] for k in range(3))  # one of any 4 × 4 is among these
+    if not _clipped(r, g, b).any():
         return False
-    clipped = _clipped(pixels)
+    clipped = _clipped(*planes_of([pixels])[:, 0])
     wide = clipped[:, :-1] & clipped[:, 1:]
     wide = wide[:, :-2] & wide[:, 2:]
     tall = wide[:-1] & wide[1:]
     return bool((tall[:-2] & tall[2:]).any())
 
 
-def _clipped(pixels: Packed) -> npt.NDArray[np.bool_]:
-    r, g, b = planes_of([pixels])[:, 0]
+def _clipped(r: Plane, g: Plane, b: Plane) -> npt.NDArray[np.bool_]:
     high, low = np.maximum(np.maximum(r, g), b), np.minimum(np.minimum(r, g), b)
     ended = high >= 254
     ended |= low <= 1

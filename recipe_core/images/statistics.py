@@ -161,12 +161,27 @@ def border_share(planes: Stack) -> float:
 
 def _bar(planes: Stack) -> int:
     """Lines (second axis) of the bar at the beginning, 0 where there is none."""
-    colour = np.median(planes[:, 0], axis=1)
-    off = (np.abs(planes.astype(np.int16) - colour[:, None, None]) > BORDER_TOLERANCE).any(axis=0)
-    within = ~off.any(axis=1)
-    length = int(within.argmin())
-    if within.all() or length == 0:
+    colour = _medians(planes[:, 0])
+    low = np.ceil(np.maximum(colour - BORDER_TOLERANCE, 0)).astype(np.uint8)
+    high = np.floor(np.minimum(colour + BORDER_TOLERANCE, 255)).astype(np.uint8)
+    if not _within(planes[:, :1], low, high).all():
         return 0
+    within = _within(planes, low, high)
+    if within.all():
+        return 0
+    length = int(within.argmin())
     last, behind = max(length - 2, 0), min(length + 1, len(within) - 1)
     step = np.abs(planes[:, behind].astype(np.int16) - planes[:, last]) > BORDER_TOLERANCE
     return length if step.any(axis=0).mean() >= STEP_SHARE else 0
+
+
+def _within(planes: Stack, low: Stack, high: Stack) -> npt.NDArray[np.bool_]:
+    """(lines,) whether all pixels of a line lie between two colours, ends included."""
+    lowest, highest = planes.min(axis=2), planes.max(axis=2)
+    return np.asarray(((lowest >= low[:, None]) & (highest <= high[:, None])).all(axis=0))
+
+
+def _medians(lines: Stack) -> Numbers:
+    """Median along the last axis; np.median needs six times as long for a line."""
+    ordered, n = np.sort(lines, axis=1), lines.shape[1]
+    return ordered[:, (n - 1) // 2 : n // 2 + 1].mean(axis=1)

@@ -103,7 +103,7 @@ def watch(workspace: Path) -> Scan:
         return Scan()
     status = state.status
     if status == "running" and not alive(Identity(state.pid, state.pid_started)):
-        status = "lost"
+        status = "stopped" if _was_stopped(place, state) else "lost"
     tail = _log_tail(place)
     message = state.message
     if status == "lost":
@@ -132,6 +132,12 @@ def _newest(place: Workspace) -> State | None:
         pid=launch["pid"],
         pid_started=launch["pid_started"],
     )
+
+
+def _was_stopped(place: Workspace, state: State) -> bool:
+    """Whether `stop` ended it: on a busy machine it may have had no time to say so itself."""
+    launch = _launched(place)
+    return bool(launch and launch.get("stopped") and launch["pid"] == state.pid)
 
 
 def _launched(place: Workspace) -> dict[str, Any] | None:

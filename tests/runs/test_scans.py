@@ -28,7 +28,7 @@ def _until(done: Callable[[], bool], seconds: float = 60) -> None:
 
 @pytest.fixture(scope="module")
 def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return photos(tmp_path_factory.mktemp("many") / "photos", 1500, seed=9)
+    return photos(tmp_path_factory.mktemp("many") / "photos", 800, seed=9)
 
 
 def _pid(workspace: Path) -> int:
@@ -56,15 +56,15 @@ def test_it_runs_to_its_end_and_says_how_far_it_is(many: Path, tmp_path: Path) -
     _until(ended, 120)
     scan = scans.watch(place)
     assert scan.status == "done", scan.log_tail
-    assert ("reading images", 1500) in seen
+    assert ("reading images", 800) in seen
     assert scan.command == f"recipe scan {many} -w {place}" and scan.source == str(many)
-    assert len(recipe.evidence(place)) == 1500
+    assert len(recipe.evidence(place)) == 800
 
 
 def test_a_stopped_scan_says_so_and_the_next_goes_on(many: Path, tmp_path: Path) -> None:
     place = tmp_path / "w"
     scans.start(str(many), place)
-    _until(lambda: 0 < scans.watch(place).done < 1500)
+    _until(lambda: 0 < scans.watch(place).done < 800)
     scans.stop(place)
     assert scans.watch(place).status == "stopped"
     scans.start(str(many), place)
@@ -84,7 +84,7 @@ def test_a_scan_stopped_before_its_first_word_is_stopped_not_failed(
 def test_a_killed_scan_is_lost_and_leaves_no_process(many: Path, tmp_path: Path) -> None:
     place = tmp_path / "w"
     scans.start(str(many), place)
-    _until(lambda: 0 < scans.watch(place).done < 1500)
+    _until(lambda: 0 < scans.watch(place).done < 800)
     workers = psutil.Process(_pid(place)).children(recursive=True)
     os.kill(_pid(place), signal.SIGKILL)
     _until(lambda: scans.watch(place).status != "running")
