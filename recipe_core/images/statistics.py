@@ -184,4 +184,4 @@ def _within(planes: Stack, low: Stack, high: Stack) -> npt.NDArray[np.bool_]:
 def _medians(lines: Stack) -> Numbers:
     """Median along the last axis; np.median needs six times as long for a line."""
     ordered, n = np.sort(lines, axis=1), lines.shape[1]
-    return ordered[:, (n - 1) // 2 : n // 2 + 1].mean(axis=1)
+    return np.asarray(ordered[:, (n - 1) // 2 : n // 2 + 1].mean(axis=1), np.float64)
