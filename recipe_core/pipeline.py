@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recipe_core import recipe
-from recipe_core.kernel.errors import Misuse, RecipeError
+from recipe_core.kernel.errors import Misuse, RecipeError, UnknownName
 from recipe_core.kernel.nouns import Finding
 from recipe_core.kernel.params import Overrides, Value
 from recipe_core.kernel.progress import Progress, silent
@@ -225,6 +225,50 @@ def _folder(workspace: Path | str | None, run_id: str) -> RunFolder:
 
 def _place(workspace: Path | str | None) -> Path:
     return (Path(workspace) if workspace is not None else recipe.default_workspace()).resolve()
+
+
+# -- what looks alike? ----------------------------------------------------------------------------
+
+
+def start_embed(
+    workspace: Path | str | None = None,
+    *,
+    embedding: str = "patches",
+    map: str = "tsne",
+    clusters: int = 20,
+    device: str = "auto",
+    seed: int = 0,
+) -> str:
+    """Starts describing every picture as a run of kind "embed"; the run's id.
+
+    The arguments are those of recipe.embed. Raises WorkspaceError before the first scan, Misuse for
+    what cannot be asked or is not there.
+    """
+    from recipe_core.data.clusters import FEWEST, MOST
+    from recipe_core.data.flat_map import KINDS
+    from recipe_core.images.embedding import resolved
+
+    place = _place(workspace)
+    recipe.evidence(place)
+    if map not in KINDS:
+        raise UnknownName("kind of map", map, KINDS)
+    if not FEWEST <= clusters <= MOST:
+        raise Misuse(f"There can be {FEWEST} to {MOST} clusters, not {clusters}.")
+    config = {"embedding": resolved(embedding, place), "map": map, "clusters": clusters,
+              "device": device, "seed": seed}  # fmt: skip
+    words = ["recipe", "embed", "-w", str(place)]
+    for name in ("embedding", "map", "clusters", "seed"):
+        words += [f"--{name}", str(config[name])]
+    queued = device if device.startswith("cuda") else ""
+    return launch(
+        place, "embed", "recipe_core.pipeline:carry_out_embed", config, "What looks alike",
+        shlex.join(words), queued,
+    )  # fmt: skip
+
+
+def carry_out_embed(job: Job) -> None:
+    """The entry of a run of kind "embed"."""
+    job.result(recipe.embed(job.workspace, **job.config, progress=job.progress))
 
 
 # -- label noise: which labels are wrong? ---------------------------------------------------------

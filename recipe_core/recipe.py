@@ -240,7 +240,7 @@ def _with_measures(
     named   measures that are made although they wait to be asked for
     """
     needed = {m.name: m for c in wanted for m in c.measures
-              if not m.asked or m.name in named
+              if not m.asked or (m.name in named and not m.by)
               or results.stored_measure(place, m, evidence)[1]}  # fmt: skip
     held = files(place, evidence)
     names = dict(_named_measures(place))
@@ -311,25 +311,71 @@ def noise(
     Raises Misuse, MissingInput where there is too little to learn from, WorkspaceError where the
     data set is scanned again meanwhile, and whatever `progress` raises to stop.
     """
+    from recipe_core.data.embedded import described_in
     from recipe_core.data.label_noise.measure import NOISE, Options, measure_noise
+    from recipe_core.images.embedding import tidied
 
     place = _open(workspace)
     found, folder = _measured_evidence(place), place.current()
     options = Options(embedding, str(probabilities), device, seed)
-    table = measure_noise(found, files(place, found), progress, options)
-    with locked(place, command="recipe noise", wait_s=60.0):
-        if place.current() != folder or folder is None:
-            raise WorkspaceError(
-                "The data set was scanned again meanwhile. Run recipe noise again."
-            )
-        file, _ = results.stored_measure(place, NOISE, found)
-        with writing(place):
-            results.write_measure(place, file, table)
-            names = {**_named_measures(place), NOISE.name: file}
-            results.name_measures(place, folder, names)
-        shown_too = table.select(["row", *NOISE.columns])
-        columns.write(place, NOISE.name, found.samples, shown_too, fingerprint(found))
+    held = files(place, found)
+    table = measure_noise(found, held, progress, options)
+    _keep_measured(place, folder, found, {NOISE: table}, "recipe noise")
+    tidied(held.folder, described_in(found, held.folder))
     return check(place.path, check_ids=["label_noise"]).findings[0]
+
+
+def embed(
+    workspace: Path | str | None = None,
+    *,
+    embedding: str = "patches",
+    map: str = "tsne",
+    clusters: int = 20,
+    device: str = "auto",
+    seed: int = 0,
+    progress: Progress = silent,
+) -> dict[str, Any]:
+    """Describes every picture, and stores its neighbours, its place on a map, its cluster and how
+    alone it stands; what was made, in numbers.
+
+    embedding  how pictures are described: see recipe_core.images.embedding
+    map        tsne or pca: see recipe_core.data.flat_map
+
+    Raises Misuse, MissingInput without pictures, WorkspaceError where the data set is scanned again
+    meanwhile, and whatever `progress` raises to stop.
+    """
+    from recipe_core.data.embedded import EMBEDDED, Options, measure_embedding, summary_of
+    from recipe_core.images.embedding import tidied
+
+    place = _open(workspace)
+    found, folder = _measured_evidence(place), place.current()
+    held = files(place, found)
+    options = Options(embedding, map, clusters, device, seed)
+    table, made = measure_embedding(found, held, progress, options)
+    _keep_measured(place, folder, found, {EMBEDDED: table}, "recipe embed")
+    tidied(held.folder, made.file)
+    return summary_of(table)
+
+
+def _keep_measured(
+    place: Workspace, folder: Path | None, found: Evidence, tables: Mapping[Measure, pa.Table],
+    command: str,
+) -> None:  # fmt: skip
+    """Stores measures that took minutes, where the results are still those they are about."""
+    with locked(place, command=command, wait_s=60.0):
+        if place.current() != folder or folder is None:
+            raise WorkspaceError(f"The data set was scanned again meanwhile. Run {command} again.")
+        names = dict(_named_measures(place))
+        for measure, table in tables.items():
+            names[measure.name], _ = results.stored_measure(place, measure, found)
+            with writing(place):
+                results.write_measure(place, names[measure.name], table)
+        with writing(place):
+            results.name_measures(place, folder, names)
+        for measure, table in tables.items():
+            if measure.columns:
+                shown_too = table.select(["row", *measure.columns])
+                columns.write(place, measure.name, found.samples, shown_too, fingerprint(found))
 
 
 # -- judging again ------------------------------------------------------------------------------
@@ -615,12 +661,29 @@ def browser(workspace: Path | str | None = None) -> Browser:
 
 def _vectors(place: Workspace) -> tuple[Vectors, Sources]:
     from recipe_core.data.browse import Sources
+    from recipe_core.data.embedded import stored
     from recipe_core.data.vectors import Vectors
 
     found, report = evidence(place.path), last_report(place.path)
     named = {f.check: f.subjects.blamed() for f in report.findings} if report else {}
-    sources = Sources(lambda where: _query(place).rows(where), _descriptors(place, found))
+    sources = Sources(
+        lambda where: _query(place).rows(where), _descriptors(place, found),
+        _once(lambda: stored(found, place.path / "embeddings")),
+    )  # fmt: skip
     return Vectors(found, named), sources
+
+
+def _once(make: Callable[[], T]) -> Callable[[], T]:
+    """The same, made when it is first asked for; a second one who asks waits for the first."""
+    lock, made = threading.Lock(), list[T]()
+
+    def get() -> T:
+        with lock:
+            if not made:
+                made.append(make())
+            return made[0]
+
+    return get
 
 
 def _descriptors(

@@ -5,17 +5,15 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
-import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from recipe_core.kernel.errors import Misuse, RecipeError
+from recipe_core.commands.following import followed
+from recipe_core.kernel.errors import Misuse
 
 if TYPE_CHECKING:
     from recipe_core.kernel.nouns import Finding
-    from recipe_core.runs.watching import Run
 
 BROKE = 3
 
@@ -50,19 +48,10 @@ def run(asked: argparse.Namespace) -> int:
     if asked.detach:
         print(run_id)
         return 0
-    ended = pipeline.follow(place, run_id, _listener())
-    if ended.status != "done":
-        raise _reason(ended)
+    followed(place, run_id)
     finding = recipe.judge(place, "label_noise")
     _print_json(place, finding) if asked.json else _tell(finding)
     return BROKE if finding.verdict == "error" else 0
-
-
-def _reason(ended: Run) -> RecipeError:
-    last = ended.traceback.strip().rpartition("\n")[2]
-    if last.startswith("recipe_core.") or not ended.traceback:
-        return Misuse(ended.message)
-    return RecipeError(f"{ended.id} ended as {ended.status}: {ended.message}\n{ended.traceback}")
 
 
 def _print_json(place: Path, finding: Finding) -> None:
@@ -82,20 +71,3 @@ def _tell(finding: Finding) -> None:
 
     width = min(shutil.get_terminal_size((100, 24)).columns, 120)
     print(finding_block(finding, width, PLAIN), flush=True)
-
-
-def _listener() -> Callable[[Run], None]:
-    """Says each activity once; on a terminal it draws one line."""
-    said: list[str] = []
-
-    def listen(state: Run) -> None:
-        doing = state.progress
-        if sys.stderr.isatty():
-            line = f"{state.status}: {doing.activity} {doing.done:,}/{doing.total:,}"
-            sys.stderr.write(f"\r\x1b[K{line if state.live else ''}")
-            sys.stderr.flush()
-        elif state.live and doing.activity and doing.activity not in said:
-            said.append(doing.activity)
-            print(f"{doing.activity} …", file=sys.stderr)
-
-    return listen

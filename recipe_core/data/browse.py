@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from recipe_core.data import clusters, comparing, similar
+from recipe_core.data.embedded import Embedded
 from recipe_core.data.vectors import Category, Kept, Marks, Mask, Rows, Vectors, ordered, within
 from recipe_core.kernel.errors import Misuse, UnknownName
 from recipe_core.kernel.progress import Progress, silent
@@ -197,6 +198,8 @@ class Sources:
     """Row numbers of a SQL expression, ascending. Raises Misuse."""
     descriptors: Callable[[Progress], npt.NDArray[np.float32]]
     """(n, d) float32 of every picture, NaN where there is none; made once, see similar.py."""
+    embedded: Callable[[], Embedded | None] = lambda: None
+    """What `recipe embed` left, None where it has not been run for these samples."""
     kept: Kept = field(default_factory=lambda: Kept(KEPT_BYTES))
     """Shared by the browsers of one state of the results: a decision leaves it warm."""
 
@@ -392,10 +395,17 @@ class Browser:
     def similar(self, row: int, most: int = 50) -> tuple[Rows, npt.NDArray[np.float32]]:
         """(rows, distances) of the `most` pictures closest to a row's own, without itself.
 
-        Exact; the distance is the root mean square difference in levels of 0 … 255, see similar.py.
-        Both are empty where the row has no picture. Raises Misuse for a row that does not exist.
+        Exact. By the embedding where there is one the distance is 1 - cosine; else it is the root
+        mean square difference in levels of 0 … 255, see similar.py; `likeness_by` tells which. Both
+        are empty where the row has no picture. Raises Misuse for a row that does not exist.
         """
         return similar.nearest(self._distances(row), row, most)
+
+    def likeness_by(self, row: int) -> str:
+        """The embedding by which pictures are like this one, in words; '' for layout and colour."""
+        self._check_row(row)
+        found = self._sources.embedded()
+        return found.name if found is not None and found.place[row] >= 0 else ""
 
     def clusters(self, k: int) -> npt.NDArray[np.int32]:
         """(n,) int32 cluster of every picture, the largest is 0, -1 without one; see clusters.py.
@@ -420,10 +430,13 @@ class Browser:
 
     def _distances(self, row: int) -> npt.NDArray[np.float32]:
         self._check_row(row)
-        key = ("distances", row)
-        return self._sources.kept.get(
-            key, lambda: similar.distances(self._sources.descriptors(silent), row)
-        )
+        return self._sources.kept.get(("distances", row), lambda: self._measured(row))
+
+    def _measured(self, row: int) -> npt.NDArray[np.float32]:
+        found = self._sources.embedded()
+        if found is not None and found.place[row] >= 0:
+            return found.distances(row)
+        return similar.distances(self._sources.descriptors(silent), row)
 
     def quantile(self, row: int) -> dict[str, float]:
         """Measured column -> share of the samples with a value that lie below this row's.

@@ -27,6 +27,7 @@ class Measure:
     function  (evidence, files, progress) -> Arrow table; may raise MissingInput
     columns   columns of the table that are shown with the samples (it has `row` then)
     asked     it takes minutes: measured only where a check that needs it is asked for by name
+    by        the command that makes it; a scan only reads what that has left ('': the scan does)
     """
 
     name: str
@@ -35,6 +36,7 @@ class Measure:
     function: Callable[[Evidence, Files, Progress], pa.Table]
     columns: tuple[str, ...] = ()
     asked: bool = False
+    by: str = ""
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from recipe_core.data.copies import (
     near_copies,
     scored,
 )
+from recipe_core.data.embedded import EMBEDDED
 from recipe_core.data.near_pairs import FLOOR, NEAR, RADIUS
 from recipe_core.data.pixel_copies import PIXELS
 from recipe_core.data.planted_copies import (
@@ -149,5 +150,5 @@ CHECK = Check(
     "again and again.",
     params=Params,
     judge=judge,
-    measures=(PIXELS, NEAR, PLANTED),
+    measures=(PIXELS, NEAR, PLANTED, EMBEDDED),
 )
