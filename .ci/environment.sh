@@ -22,7 +22,9 @@ main() {
         install -e "$what" || stop "The packages could not be installed; the reason is above."
     fi
     # Each scan starts a process a core; where Python may not write bytecode, all would compile.
-    "$python" -m compileall -q recipe_core app pages || true
+    # pip compiles on one core, uv not at all.
+    site=$("$python" -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])')
+    "$python" -m compileall -q -j 0 recipe_core app pages "$site" >/dev/null 2>&1 || true
 }
 
 stop() {
@@ -69,11 +71,11 @@ no uv. On Debian and Ubuntu:  apt-get install python3-venv    Anywhere else: ins
 install() {
     if have_uv && uv pip install --python "$python" "$@"; then return 0; fi
     if "$python" -m pip --version >/dev/null 2>&1; then
-        "$python" -m pip install -q "$@"
+        "$python" -m pip install -q --no-compile "$@"
         return
     fi
     # An environment without pip: the one outside can install into it (pip 22.3 and newer).
-    [ -n "$base" ] && "$base" -m pip --python "$python" install -q "$@"
+    [ -n "$base" ] && "$base" -m pip --python "$python" install -q --no-compile "$@"
 }
 
 main

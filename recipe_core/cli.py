@@ -10,7 +10,6 @@ import argparse
 import json
 import os
 import shlex
-import shutil
 import signal
 import sys
 from collections.abc import Sequence
@@ -18,6 +17,8 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from recipe_core.commands import printed
+from recipe_core.commands.printed import FINE
 from recipe_core.kernel.errors import Cancelled, Misuse, RecipeError
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from recipe_core.kernel.report import Report
     from recipe_core.runs.progress_file import State
 
-FINE, GATE, MISUSE, BROKE, STOPPED = 0, 1, 2, 3, 130
+MISUSE, STOPPED = 2, 130
 HIDDEN = ("pandas",)
 """Modules that a scan does without: see execution/without.py."""
 FORMATS = ("auto", "folder", "manifest", "coco", "voc", "yolo", "hf")
@@ -172,14 +173,11 @@ def _add_export(commands: Any) -> None:
 
 
 def _add_sanity(commands: Any) -> None:
+    from recipe_core.commands import sanity
+
     p = _command(commands, "sanity", _sanity, "Prove a training pipeline right, or name its bug.")
     _add_workspace(p)
-    p.add_argument(
-        "--task", default="", metavar="FILE.py", help="the pipeline (default: the built-in one)"
-    )
-    p.add_argument("--device", default="", help="auto (default), cpu, cuda, cuda:N or mps")
-    p.add_argument("--seed", type=int, help="seed of weights, order and augmentation")
-    p.add_argument("--detach", action="store_true", help="only start it and print the run's id")
+    sanity.add(p)
     _add_judging(p, "ID.PARAM=VALUE or FIELD=VALUE", "change a threshold or a setting of the run")
 
 
@@ -288,22 +286,10 @@ def _told(report: Report, asked: argparse.Namespace) -> int:
     if asked.json:
         sys.stdout.write(recipe.to_json(report))
     else:
-        from recipe_core.reporting.terminal import ANSI, PLAIN, terminal_report
+        from recipe_core.reporting.terminal import terminal_report
 
-        width = min(shutil.get_terminal_size((100, 24)).columns, 120)
-        print(terminal_report(report, width, ANSI if _colourful() else PLAIN))
-    return _exit_code({f.verdict for f in report.findings}, asked.fail_on)
-
-
-def _exit_code(verdicts: set[Any], fail_on: str | None) -> int:
-    if "error" in verdicts:
-        return BROKE
-    bad = {"warn": {"warn", "fail"}, "fail": {"fail"}}.get(fail_on or "", set())
-    return GATE if verdicts & bad else FINE
-
-
-def _colourful() -> bool:
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+        print(terminal_report(report, printed.width(), printed.paint()))
+    return printed.exit_code({f.verdict for f in report.findings}, asked.fail_on)
 
 
 def _bar() -> Any:
@@ -436,94 +422,10 @@ def _overfit(asked: argparse.Namespace) -> int:
 
 
 def _sanity(asked: argparse.Namespace) -> int:
-    """Human view: each finding as it is made. Ctrl-C stops the run; what was read is kept."""
-    from recipe_core import pipeline, recipe
-    from recipe_core.kernel.params import parse_set
+    from recipe_core.commands import sanity
 
-    config = _sanity_config(asked)
-    thresholds = [w for w in asked.set if "." in w.partition("=")[0]]
-    overrides = parse_set(thresholds, recipe.parameter_types("skeleton"))
-    place = asked.workspace or recipe.default_workspace()
-    command = shlex.join(["recipe", *_words_of_sanity(asked, place)])
-    if asked.detach:
-        print(pipeline.start_sanity(
-            place, config, check_ids=asked.check, overrides=overrides, command=command
-        ))  # fmt: skip
-        return FINE
     _let_signals_interrupt()
-    found = pipeline.sanity(
-        place, config, check_ids=asked.check, overrides=overrides, command=command,
-        progress=_line_of_progress(), tell=None if asked.json else _tell_finding,
-    )  # fmt: skip
-    _clear_line()
-    if asked.json:
-        from recipe_core.reporting.json_ import json_text
-
-        sys.stdout.write(json_text(found.to_json()))
-    else:
-        from recipe_core.reporting.terminal import tally_line
-
-        print(f"\n{tally_line(found.findings, _paint())}")
-    return _exit_code({f.verdict for f in found.findings}, asked.fail_on)
-
-
-def _sanity_config(asked: argparse.Namespace) -> Any:
-    from recipe_core.training.config import RunConfig
-
-    config = RunConfig.from_words([w for w in asked.set if "." not in w.partition("=")[0]])
-    changes: dict[str, Any] = {}
-    if asked.task:
-        changes["task"] = str(Path(asked.task).resolve())
-    if asked.device:
-        changes["device"] = asked.device
-    if asked.seed is not None:
-        changes["seed"] = asked.seed
-    return config.but(**changes) if changes else config
-
-
-def _words_of_sanity(asked: argparse.Namespace, place: Path) -> list[str]:
-    """What a person would type for this run."""
-    words = ["sanity", "-w", str(place)]
-    for name in ("task", "device", "seed"):
-        value = getattr(asked, name)
-        words += [f"--{name}", str(value)] if value not in ("", None) else []
-    for name in ("check", "set"):
-        words += [w for value in getattr(asked, name) or () for w in (f"--{name}", value)]
-    return words
-
-
-def _tell_finding(finding: Any) -> None:
-    from recipe_core.reporting.terminal import finding_block
-
-    _clear_line()
-    width = min(shutil.get_terminal_size((100, 24)).columns, 120)
-    print(finding_block(finding, width, _paint()), flush=True)
-
-
-def _paint() -> Any:
-    from recipe_core.reporting.terminal import ANSI, PLAIN
-
-    return ANSI if _colourful() else PLAIN
-
-
-def _line_of_progress() -> Any:
-    """A listener that draws what is going on as one line of a terminal; elsewhere nothing."""
-
-    def listen(activity: str, done: int, total: int) -> None:
-        if sys.stderr.isatty() and activity:
-            filled = int(24 * done / total) if total else 0
-            width = max(20, shutil.get_terminal_size((100, 24)).columns - 30)
-            line = f"{'█' * filled}{'░' * (24 - filled)} {activity[:width]}"
-            sys.stderr.write(f"\r\x1b[K{line}")
-            sys.stderr.flush()
-
-    return listen
-
-
-def _clear_line() -> None:
-    if sys.stderr.isatty():
-        sys.stderr.write("\r\x1b[K")
-        sys.stderr.flush()
+    return sanity.run(asked)
 
 
 # -- report, export, checks, app ----------------------------------------------------------------

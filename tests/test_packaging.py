@@ -21,6 +21,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.lending import lend_torch
 from tests.serving import clean_environment, free_port, scan_ended, served, status_of
 
 pytestmark = pytest.mark.slow
@@ -42,10 +43,13 @@ def bin_folder(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     wheel = next(built.glob("*.whl"))
     if shutil.which("uv"):
         _done(["uv", "venv", "-q", "--python", sys.executable, str(venv)])
+        lend_torch(venv)
         _done(["uv", "pip", "install", "-q", "--python", str(venv / "bin/python"), str(wheel)])
     else:
         _done([sys.executable, "-m", "venv", str(venv)])
-        _done([str(venv / "bin/python"), "-m", "pip", "install", "-q", str(wheel)])
+        lend_torch(venv)
+        _done([str(venv / "bin/python"), "-m", "pip", "install", "-q", "--no-compile",
+               str(wheel)])  # fmt: skip
     site = next(venv.glob("lib/python3*/site-packages"))
     for foreign in ("app", "pages"):
         (site / foreign).mkdir()
@@ -168,6 +172,8 @@ def taken_port() -> Iterator[int]:
 
 def test_make_app_in_a_fresh_clone(clone: Path, taken_port: int) -> None:
     """It installs, takes the next free port, says so, answers and scans; again it only starts."""
+    _done([sys.executable, "-m", "venv", str(clone / ".venv")])
+    assert lend_torch(clone / ".venv")
     command = ["make", "app", f"PORT={taken_port}"]
     with (
         scan_ended(clone / ".recipe"),

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import shutil
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from recipe_core.commands import printed
 from recipe_core.kernel.errors import RecipeError
 
 if TYPE_CHECKING:
     from recipe_core.runs.watching import Run
     from recipe_core.training.config import RunConfig
 
-ENDED_BADLY = 3
+ENDED_BADLY = printed.BROKE
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -74,8 +73,8 @@ def _followed(place: Path, run_id: str, quiet: bool) -> Run:
     """The run when it has ended; its verdict is printed where not `quiet`."""
     from recipe_core import pipeline
 
-    ended = pipeline.follow(place, run_id, _line())
-    _clear()
+    ended = pipeline.follow(place, run_id, _line)
+    printed.clear()
     if ended.status != "done":
         raise RecipeError(f"{run_id} ended as {ended.status}: {_why(ended)}")
     if not quiet:
@@ -92,10 +91,8 @@ def _why(ended: Run) -> str:
 
 def _tell(place: Path, ended: Run) -> None:
     from recipe_core import pipeline
-    from recipe_core.reporting.terminal import PLAIN, finding_block
 
-    width = min(shutil.get_terminal_size((100, 24)).columns, 120)
-    print(finding_block(pipeline.judge_overfit(place, ended.id), width, PLAIN), flush=True)
+    printed.finding(pipeline.judge_overfit(place, ended.id))
     result = ended.result
     print(
         f"{'':24}{ended.id}: training loss {result['train_loss']:.3g}, evaluation loss "
@@ -104,26 +101,11 @@ def _tell(place: Path, ended: Run) -> None:
     )
 
 
-def _line() -> Callable[[Run], None]:
-    """Draws how far a run is as one line of a terminal; elsewhere nothing."""
-
-    def listen(state: Run) -> None:
-        doing = state.progress
-        if not sys.stderr.isatty():
-            return
-        share = doing.done / doing.total if doing.total else 0
-        left = f"  {doing.eta_s:.0f} s left" if doing.eta_s is not None else ""
-        bar = "█" * int(24 * share) + "░" * (24 - int(24 * share))
-        said = f"{state.status}: {doing.activity} {bar} {doing.done:,}/{doing.total:,}{left}"
-        sys.stderr.write(f"\r\x1b[K{said}")
-        sys.stderr.flush()
-
-    return listen
-
-
-def _clear() -> None:
-    if sys.stderr.isatty():
-        sys.stderr.write("\r\x1b[K")
+def _line(state: Run) -> None:
+    doing = state.progress
+    left = f"  {doing.eta_s:.0f} s left" if doing.eta_s is not None else ""
+    said = f"{state.status}: {doing.activity} {doing.done:,}/{doing.total:,}"
+    printed.line(said, doing.done, doing.total, left)
 
 
 def _print_json(found: list[Run]) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from recipe_core import cli, pipeline
+from recipe_core.commands import printed
 from recipe_core.kernel.errors import Misuse, UnknownName
 from recipe_core.training.config import RunConfig
 from tests.skeleton.bench import PLAIN
@@ -35,7 +36,7 @@ def test_the_json_is_that_of_the_contract_and_a_slider_judges_again(
     words = ["sanity", "-w", str(two), "--task", str(task), "--device", "cpu", "--seed", "3"]
     code = cli.main([*words, *ASKED, "--json", "--fail-on", "fail"])
     document = json.loads(capsys.readouterr().out)
-    assert code == cli.GATE
+    assert code == printed.GATE
     assert (document["schema"], document["task"], document["device"], document["seed"]) == (
         1, str(task), "cpu", 3
     )  # fmt: skip
