@@ -14,7 +14,7 @@ const SVG = "http://www.w3.org/2000/svg";
 const KEYS = [
   ["← → ↑ ↓", "move"], ["Page Up, Page Down, Home, End", "move far"], ["Enter", "open"],
   ["Space", "select"], ["Shift + ← → ↑ ↓", "select more"], ["Ctrl + A", "select all"],
-  ["Esc", "select none"], ["X", "exclude"], ["1 … 9", "tag"], ["U", "undo"], ["Shift + U", "redo"],
+  ["Esc", "select none"], ["Esc in the filters", "to the pictures"], ["X", "exclude"], ["1 … 9", "tag"], ["U", "undo"], ["Shift + U", "redo"],
 ];
 const grids = new WeakMap();
 
@@ -164,6 +164,8 @@ class Grid {
     this.el.addEventListener("keydown", event => this.pressed(event));
     this.el.addEventListener("pointerover", event => this.hovered(event));
     this.el.addEventListener("pointerleave", () => this.hush());
+    this.asked = () => this.el.focus();
+    document.addEventListener("recipe:pictures", this.asked);
     this.sizes = new ResizeObserver(() => this.layout());
     this.sizes.observe(this.el);
   }
@@ -705,6 +707,7 @@ class Grid {
   destroy() {
     if (this.view !== null) this.remember();
     this.dropWindows(() => true);
+    document.removeEventListener("recipe:pictures", this.asked);
     this.sizes.disconnect();
     for (const timer of [this.timer, this.ahead, this.again, this.telling, this.resend, this.keeping]) clearTimeout(timer);
     this.watching?.disconnect();

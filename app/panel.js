@@ -17,9 +17,19 @@ function element(tag, className, parent, text) {
 const spoken = n => n.toLocaleString("en");
 const short = value => String(Number(value.toPrecision(4)));
 
+// The pictures are in another component: it listens. Forty stops of the Tab key lie in between.
+const toPictures = () => document.dispatchEvent(new Event("recipe:pictures"));
+
 class Panel {
   constructor(root) {
+    this.leave = element("button", "plain skip", root, "Go on to the pictures");
+    this.leave.type = "button";
+    this.leave.addEventListener("click", toPictures);
     this.el = element("div", "panel", root);
+    this.el.addEventListener("keydown", event => {
+      const sought = event.key === "Escape" && event.target.type === "search" && event.target.value;
+      if (event.key === "Escape" && !sought) toPictures();
+    });
     this.open = new Map();
     this.sought = new Map();
   }
@@ -219,5 +229,5 @@ export default function (component) {
   const root = component.parentElement;
   if (!panels.has(root)) panels.set(root, new Panel(root));
   panels.get(root).update(component);
-  return () => { panels.get(root)?.el.remove(); panels.delete(root); };
+  return () => { panels.get(root)?.el.remove(); panels.get(root)?.leave.remove(); panels.delete(root); };
 }

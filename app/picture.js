@@ -211,5 +211,6 @@ export default function (component) {
   const root = component.parentElement;
   if (!drawn.has(root)) drawn.set(root, new Viewer(root));
   drawn.get(root).update(component);
+  reachable(root);
   return () => { drawn.get(root)?.destroy(); drawn.delete(root); };
 }

@@ -15,7 +15,7 @@ _HERE = Path(__file__).parent
 _picture = st.components.v2.component(
     "recipe.picture",
     css=_HERE.joinpath("picture.css").read_text(encoding="utf-8"),
-    js=_HERE.joinpath("picture.js").read_text(encoding="utf-8"),
+    js="\n".join(_HERE.joinpath(f).read_text(encoding="utf-8") for f in ("reach.js", "picture.js")),
 )
 Mode = Literal["one", "side", "difference"]
 MODES: dict[Mode, str] = {"side": "Side by side", "difference": "Difference", "one": "This one"}

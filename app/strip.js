@@ -42,5 +42,6 @@ export default function ({ data, parentElement: root, setTriggerValue }) {
     const box = element("div", data.grouped ? "group" : "loose", strip);
     for (const sample of group) sampleButton(box, sample, data.token, inspect);
   }
+  reachable(root);
   return () => strip.remove();
 }

@@ -18,7 +18,7 @@ _HERE = Path(__file__).parent
 _strip = st.components.v2.component(
     "recipe.strip",
     css=_HERE.joinpath("strip.css").read_text(encoding="utf-8"),
-    js=_HERE.joinpath("strip.js").read_text(encoding="utf-8"),
+    js="\n".join(_HERE.joinpath(f).read_text(encoding="utf-8") for f in ("reach.js", "strip.js")),
 )
 IN_A_GROUP = 6
 """Pictures of one group: a group of hundreds shows its first, the link shows them all."""

@@ -1,6 +1,7 @@
 """How long does a person wait in Browse at 100,000 and 1,000,000 samples?
 
     python benchmarks/browse_page.py [--samples 100000 1000000] [--times 24] [--sessions 5]
+        [--only cold scroll filter brush compare together] [--places FOLDER]
 
 A headless Chromium (CHROMIUM names it) on the app as `recipe app` starts it, over a scan of real
 photos (RECIPE_REAL_DATA, else sample_data/digits) that is repeated to the wanted size. Waits end
@@ -49,6 +50,7 @@ WANTED = {
     1_000_000: {"cold open": 3.0, "filter": 1.0, "scroll": 0.5, "brush": 1.0},
 }
 """Seconds at p95 that we want to stay below."""
+PARTS = ("cold", "scroll", "filter", "brush", "compare", "together")
 
 WATCH = """
 (() => {
@@ -104,6 +106,8 @@ def main() -> None:
     parser.add_argument("--times", type=int, default=24)
     parser.add_argument("--sessions", type=int, default=5)
     parser.add_argument("--scanned", type=Path, help="a scanned workspace, to save the scan")
+    parser.add_argument("--places", type=Path, help="keep the tiled workspaces in this folder")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         scanned = asked.scanned or Path(folder) / "scanned"
@@ -113,9 +117,10 @@ def main() -> None:
         print(f"pictures of {scanned.name if asked.scanned else source.name}, "
               f"load before the start {os.getloadavg()[0]:.1f}")  # fmt: skip
         for n in asked.samples:
-            place = made(scanned, Path(folder) / str(n), n)
+            place = made(scanned, (asked.places or Path(folder)) / str(n), n)
             with served(place, Path(folder) / "app.log") as (address, server):
-                asyncio.run(measured(address, server, n, asked.times, asked.sessions))
+                parts = frozenset(asked.only)
+                asyncio.run(measured(address, server, n, asked.times, asked.sessions, parts))
 
 
 @contextmanager
@@ -156,36 +161,60 @@ def _wait_for(
     raise SystemExit("the app does not answer")
 
 
-async def measured(address: str, server: psutil.Process, n: int, times: int, sessions: int) -> None:
+async def measured(
+    address: str, server: psutil.Process, n: int, times: int, sessions: int, parts: frozenset[str]
+) -> None:
     """Print the table of one size."""
     from playwright.async_api import async_playwright
 
     print(f"\n{n:,} samples\n\n| wait | n | first, s | p50, s | p95, s | wanted |")
     print("|---|---|---|---|---|---|", flush=True)
-    wanted = WANTED.get(n, {})
+    wanted, alone = WANTED.get(n, {}), []
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
-        opens = [await opened_cold(browser, address) for _ in range(times)]
-        _row("cold open", opens, wanted.get("cold open"))
+        if "cold" in parts:
+            opens = [await opened_cold(browser, address) for _ in range(times)]
+            _row("cold open", opens, wanted.get("cold open"))
         page = await _tab(browser, address)
-        _row("scroll", await jumps(page, times, 0), wanted.get("scroll"))
-        alone = await filters(page, times, 1)
-        _row("filter", alone, wanted.get("filter"))
-        _row("brush", await brushes(browser, address, times), wanted.get("brush"))
-        _row("compare", await comparisons(page, address, max(3, times // 4)), None)
-        tab = _renderers()
+        if "scroll" in parts:
+            _row("scroll", await jumps(page, times, 0), wanted.get("scroll"))
+        if parts & {"filter", "together"}:
+            before = _cpu(server), _cpu(*_chromium())
+            alone = await filters(page, times, 1)
+            _row("filter", alone, wanted.get("filter"))
+            _used("filter", before, server, times)
+        if "brush" in parts:
+            _row("brush", await brushes(browser, address, times), wanted.get("brush"))
+        if "compare" in parts:
+            _row("compare", await comparisons(page, address, max(3, times // 4)), None)
+        _remembers(_renderers(), server)
         await page.context.close()
-        tabs = [await _tab(browser, address) for _ in range(sessions)]
-        before = _cpu(server), _cpu(*_chromium())
-        together = await asyncio.gather(
-            *(filters(t, times, k, (1.0, 3.0)) for k, t in enumerate(tabs))
-        )
-        after = _cpu(server), _cpu(*_chromium())
-        _row(f"filter, {sessions} tabs at once", [s for t in together for s in t],
-             2 * float(np.quantile(alone, 0.95)))  # fmt: skip
+        if "together" in parts:
+            await together(browser, address, server, times, sessions, alone)
+            _remembers(_renderers(), server)
         await browser.close()
-    each = [1000 * (b - a) / (sessions * times) for a, b in zip(before, after, strict=True)]
-    print(f"\nprocessor time per filter: server {each[0]:.0f} ms, browser {each[1]:.0f} ms")
+
+
+async def together(
+    browser: Any, address: str, server: psutil.Process, times: int, sessions: int,
+    alone: list[float],
+) -> None:  # fmt: skip
+    """Print the filters of several tabs at once, beside twice those of one."""
+    tabs = [await _tab(browser, address) for _ in range(sessions)]
+    before = _cpu(server), _cpu(*_chromium())
+    waits = await asyncio.gather(*(filters(t, times, k, (1.0, 3.0)) for k, t in enumerate(tabs)))
+    _row(f"filter, {sessions} tabs at once", [s for t in waits for s in t],
+         2 * float(np.quantile(alone[1:], 0.95)))  # fmt: skip
+    _used(f"filter, {sessions} tabs", before, server, sessions * times)
+
+
+def _used(name: str, before: tuple[float, float], server: psutil.Process, n: int) -> None:
+    each = [1000 * (now - then) / n for now, then in
+            zip((_cpu(server), _cpu(*_chromium())), before, strict=True)]  # fmt: skip
+    print(f"\nprocessor time per {name}: server {each[0]:.0f} ms, browser {each[1]:.0f} ms\n")
+
+
+def _remembers(tab: int, server: psutil.Process) -> None:
     now, peak = (m / 2**20 for m in _memory(server))
     print(f"\nmemory: tab {tab / 2**20:,.0f} MB (wanted < 500), server {now:,.0f} MB, its peak "
           f"{peak:,.0f} MB (wanted < 1,500; with mapped files)", flush=True)  # fmt: skip

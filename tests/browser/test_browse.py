@@ -147,21 +147,46 @@ def test_a_tag_that_is_markup_stays_text(own_site: str, page: Any, own: Path) ->
     assert page.locator("img[src=x]").count() == 0 and page.title() != "hacked"
 
 
-def test_details_by_keyboard(page: Any, site: str) -> None:
-    opened(page, f"{site}/browse?label=dog")
-    page.get_by_role("grid", name="Samples").focus()
+FOCUSED = """() => {
+  let e = document.activeElement;
+  while (e?.shadowRoot?.activeElement) e = e.shadowRoot.activeElement;
+  return e.getAttribute("aria-label") || e.textContent;
+}"""
+
+
+def test_from_a_filter_to_details_and_back_by_keyboard(page: Any, site: str) -> None:
+    opened(page, f"{site}/browse")
+    page.get_by_role("checkbox", name="dog").focus()
+    page.keyboard.press("Space")
+    shown(page, 12)
+    page.keyboard.press("Escape")
+    grid = page.get_by_role("grid", name="Samples")
+    expect(grid).to_be_focused()
     page.keyboard.press("Enter")
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text("1 of 12 in this view")
     expect(dialog).to_contain_text("Measured")
-    page.keyboard.press("ArrowRight")
-    expect(dialog).to_contain_text("2 of 12 in this view")
-    page.keyboard.press("ArrowRight")
-    expect(dialog).to_contain_text("3 of 12 in this view")
-    page.keyboard.press("ArrowLeft")
-    expect(dialog).to_contain_text("2 of 12 in this view")
+    for key, place in (("ArrowRight", 2), ("ArrowRight", 3), ("ArrowLeft", 2)):
+        page.keyboard.press(key)
+        expect(dialog).to_contain_text(f"{place} of 12 in this view")
+    zoom = dialog.get_by_role("button", name=re.compile("1 : 1|One picture pixel"))
+    expect(zoom).to_be_visible()
+    tabbed(page, zoom)
+    page.keyboard.press("Enter")
+    expect(dialog.locator(".scale")).to_contain_text("100 %")
+    tabbed(page, dialog.locator("button.sample").first)
     page.keyboard.press("Escape")
     expect(dialog).to_have_count(0)
+    expect(grid).to_be_focused()
+
+
+def tabbed(page: Any, wanted: Any, most: int = 40) -> None:
+    """Press Tab until the element has the focus."""
+    for _ in range(most):
+        page.keyboard.press("Tab")
+        if wanted.evaluate("e => e.getRootNode().activeElement === e"):
+            return
+    raise AssertionError(f"the Tab key never comes to {wanted}, now at {page.evaluate(FOCUSED)}")
 
 
 def test_a_copy_is_compared_and_the_picture_zooms(page: Any, site: str) -> None:
