@@ -79,7 +79,7 @@ unit: $(VENV)/.installed-dev
 	$(BIN)/pytest -n $(JOBS) -m "not browser and not gpu" tests/planted
 
 browser: $(VENV)/.installed-dev
-	$(BIN)/pytest -m "browser and not gpu"
+	$(BIN)/pytest -n $(JOBS) --dist loadfile -m "browser and not gpu"
 
 bench: $(VENV)/.installed-dev
 	@$(BIN)/python benchmarks/run.py
