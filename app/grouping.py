@@ -11,6 +11,7 @@ from app import filters, opened, views
 from app.gallery import Group
 from app.views import Rows
 from recipe_core.data.browse import Browser, Filter, Order
+from recipe_core.data.embedded import CLUSTER
 from recipe_core.kernel.nouns import Finding
 from recipe_core.reporting.wording import counted, shortened
 
@@ -108,6 +109,8 @@ def group_numbers(
     if group.by not in found.samples.column_names:
         return np.zeros(len(found), np.int64), lambda _: ""
     codes, names = found.codes(group.by)
+    if group.by == CLUSTER:
+        return codes.astype(np.int64), cluster_names(place, codes)
     return codes.astype(np.int64), lambda code: filters.value_name(
         group.by, names[code] if code >= 0 else None, 80
     )

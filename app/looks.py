@@ -12,7 +12,8 @@ import streamlit as st
 
 USUAL: Mapping[str, str] = {
     "size": "128", "beside": "nothing", "group": "", "clusters": "20", "boxes": "false",
-    "whole": "true", "across": "", "up": "", "paint": "", "these": "", "against": "",
+    "whole": "true", "across": "", "up": "", "paint": "", "hue": "label",
+    "these": "", "against": "",
 }  # fmt: skip
 """Every look and what it is where nobody chose; '' is the first of what can be chosen."""
 

@@ -73,6 +73,15 @@ def _columns(place: Browser) -> tuple[str, str, str]:
     return x, y or NONE, colour or NONE
 
 
+def on_map(place: Browser, filter: Filter, x: str, y: str) -> None:
+    """Two columns that are a place on a map, coloured by a category; brush to filter."""
+    paints = [NONE, *place.categorical]
+    chosen = looks.choice("hue", paints)
+    colour = st.selectbox("Colour", paints, format_func=lambda c: column_name(c) or "–", key="hue",
+                          on_change=chosen)  # fmt: skip
+    _scatter(place, filter, x, y, colour or NONE)
+
+
 def _or_counts(column: str) -> str:
     return column_name(column) if column else COUNTED
 

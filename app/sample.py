@@ -183,7 +183,8 @@ def _kin(row: int) -> None:
         _compared(strip(copies, NEIGHBOURS, key="sample-copies", size=88))
     near = neighbours_of(row)
     if len(near):
-        words.section("Most like it", "By layout and colour. Click one to compare.")
+        by = recipe.browser(opened.workspace()).likeness_by(row)
+        words.section("Most like it", f"By {by or 'layout and colour'}. Click one to compare.")
         _compared(strip(near, NEIGHBOURS, key="sample-near", size=88))
         st.button(
             "Sort everything by likeness to this one", key="sample-like",
@@ -215,9 +216,11 @@ def copies_of(row: int) -> Subjects:
 
 
 def neighbours_of(row: int) -> Subjects:
-    """The samples whose thumbnails are nearest, without itself; none where it has no picture."""
-    rows, distances = recipe.browser(opened.workspace()).similar(row, NEIGHBOURS)
-    details = [f"{d:.3g} levels apart" for d in distances]
+    """The samples most like it, without itself; none where it has no picture."""
+    browser = recipe.browser(opened.workspace())
+    rows, distances = browser.similar(row, NEIGHBOURS)
+    by = browser.likeness_by(row)
+    details = [f"cosine {1 - d:.2f}" if by else f"{d:.3g} levels apart" for d in distances]
     return Subjects(rows, np.arange(len(rows), dtype=np.float32), details)
 
 

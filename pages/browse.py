@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import comparing, decisions_bar, filters, looks, opened, plots, words
+from app import comparing, decisions_bar, filters, looks, mapping, opened, plots, words
 from app.filters import chips, column_name
 from app.gallery import gallery
 from app.grouping import (
@@ -28,6 +28,7 @@ from app.views import Rows
 from recipe_core import recipe
 from recipe_core.data import clusters
 from recipe_core.data.browse import Browser, Filter, Order
+from recipe_core.data.embedded import CLUSTER
 from recipe_core.kernel.errors import RecipeError
 from recipe_core.kernel.nouns import Finding
 from recipe_core.reporting.wording import counted, escaped, in_markdown, shortened
@@ -38,8 +39,9 @@ WORST_FIRST, AS_READ, SHUFFLED, LIKENESS = (
     "shuffled",
     "most similar first",
 )
-NOTHING, PLOTS, DIFFERENT = "nothing", "plots", "differences"
-BESIDE = {NOTHING: "Pictures", PLOTS: "+ Plots", DIFFERENT: "+ What is different?"}
+NOTHING, PLOTS, MAP, DIFFERENT = "nothing", "plots", "map", "differences"
+BESIDE = {NOTHING: "Pictures", PLOTS: "+ Plots", MAP: "+ Map", DIFFERENT: "+ What is different?"}
+DRAW = {PLOTS: plots.plots, MAP: mapping.map_, DIFFERENT: comparing.differences}
 ALL_THE_WAY = "max(340px, calc(100vh - 330px))"
 HEIGHTS = (ALL_THE_WAY, f"clamp(340px, calc((100vw - 1250px) * 9999), {ALL_THE_WAY})")
 # Down to the window's end; in a window that is too narrow for two columns no further than that what
@@ -91,7 +93,7 @@ def main() -> None:
 
 def _in_use(look: Look) -> list[str]:
     """The names of the looks that make a difference to what is shown now."""
-    beside = {PLOTS: ["across", "up", "paint"], DIFFERENT: ["these", "against"]}
+    beside = {PLOTS: ["across", "up", "paint"], MAP: ["hue"], DIFFERENT: ["these", "against"]}
     by_likeness = ["clusters"] if look.group.by == BY_LIKENESS else []
     return ["size", "group", *by_likeness, "boxes", "whole", "beside", *beside.get(look.beside, [])]
 
@@ -109,13 +111,17 @@ def _tell(told: Any, what: str, done: int, of: int) -> None:
 
 
 def _body(place: Browser, filter: Filter, order: Order, look: Look) -> None:
-    if order.like is not None or look.group.by == BY_LIKENESS:
+    by = place.likeness_by(order.like) if order.like is not None else ""
+    if (order.like is not None and not by) or look.group.by == BY_LIKENESS:
         _look_at_all(place)
     view = open_view(place, filter, order, look.group, whole=look.whole)
     if view.finding is not None:
         words.html(words.headline(view.finding, words.spoken(view.finding.check)))
         if not_blamed(view.finding):
             words.html(f'<p class="r-faint">{escaped(blame(view.finding, look.whole))}</p>')
+    if order.like is not None:
+        what = f"by {by}" if by else "by layout and colour; + Map lets them be compared by more"
+        st.caption(in_markdown(f"The most like one picture first, {what}."))
     decisions_bar.announce()
     if look.beside == NOTHING:
         _samples(view, look, filters.spoken_filter(filter) + repr(order))
@@ -125,7 +131,9 @@ def _body(place: Browser, filter: Filter, order: Order, look: Look) -> None:
     with left:  # first: pictures are not to wait for a chart
         _samples(view, look, filters.spoken_filter(filter) + repr(order))
     with right:
-        draw = {PLOTS: plots.plots, DIFFERENT: comparing.differences}[look.beside]
+        draw = {PLOTS: plots.plots, MAP: mapping.map_, DIFFERENT: comparing.differences}[
+            look.beside
+        ]
         draw(place, filter)
 
 
@@ -293,13 +301,14 @@ def _whole_groups(finding: Finding | None) -> bool:
 
 
 def _grouping(filter: Filter) -> Grouping:
-    ways = [UNGROUPED, *(c for c in ("label", "split", "format") if opened.evidence().has(c)),
+    ways = [UNGROUPED,
+            *(c for c in ("label", "split", "format", CLUSTER) if opened.evidence().has(c)),
             BY_LIKENESS]  # fmt: skip
     finding = single_finding(filter)
     if finding is not None and finding.subjects.groups is not None:
         ways.append(BY_FINDING)
     chosen = looks.choice("group", ways)
-    by = st.selectbox("Group by", ways, key="group", width=140, on_change=chosen,
+    by = st.selectbox("Group by", ways, key="group", width=190, on_change=chosen,
                       format_func=lambda c: column_name(c) if c else "–")  # fmt: skip
     return Grouping(by or UNGROUPED, _how_many_clusters() if by == BY_LIKENESS else 0)
 
