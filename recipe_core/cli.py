@@ -70,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=_version())
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for add in (_add_scan, _add_check, _add_samples, _add_findings, _add_report, _add_export,
-                _add_noise, _add_sanity, _add_overfit, _add_runs, _add_checks,
+                _add_embed, _add_noise, _add_sanity, _add_overfit, _add_runs, _add_checks,
                 _add_app):  # fmt: skip
         add(commands)
     return parser
@@ -179,6 +179,14 @@ def _add_sanity(commands: Any) -> None:
     _add_workspace(p)
     sanity.add(p)
     _add_judging(p, "ID.PARAM=VALUE or FIELD=VALUE", "change a threshold or a setting of the run")
+
+
+def _add_embed(commands: Any) -> None:
+    from recipe_core.commands import embed
+
+    p = _command(commands, "embed", _embed, "Which pictures look alike? Neighbours and a map.")
+    _add_workspace(p)
+    embed.add(p)
 
 
 def _add_noise(commands: Any) -> None:
@@ -396,6 +404,16 @@ def _undictionaried(table: pa.Table) -> pa.Table:
         for f in table.schema
     ]
     return table.cast(pa.schema(fields))
+
+
+# -- what looks alike -----------------------------------------------------------------------------
+
+
+def _embed(asked: argparse.Namespace) -> int:
+    from recipe_core.commands import embed
+
+    _let_signals_interrupt()
+    return embed.run(asked)
 
 
 # -- label noise --------------------------------------------------------------------------------
