@@ -175,8 +175,9 @@ def _verdict(run: Run) -> None:
     with st.container(border=True, key="overfit-verdict"):
         words.html(words.headline(finding, question(finding.check)))
         if len(finding.subjects):
+            unfit = "will not" if finding.verdict == "fail" else "do not yet"
             words.html(f'<div class="r-faint">{counted(len(finding.subjects), "sample")} that '
-                       "will not fit, the worst first.</div>")  # fmt: skip
+                       f"{unfit} fit, the worst first.</div>")  # fmt: skip
             most = overfitting.ON_A_LINE
             rows = finding.subjects.rows
             overfitting.samples(rows[:most], finding.subjects.details[:most], f"unfit-{run.id}")

@@ -155,15 +155,15 @@ def _drawn(shown: Sequence[Run]) -> list[int]:
         column_config={
             "★": st.column_config.TextColumn(width=36, help="Starred"),
             "Status": st.column_config.TextColumn(width=125),
-            "Title": st.column_config.TextColumn(width=250),
+            "Title": st.column_config.TextColumn(width=220),
             "Result": st.column_config.TextColumn(width=130),
             "Progress": st.column_config.ProgressColumn(min_value=0, max_value=1, format="percent",
-                                                        width=100),
+                                                        width=90),
             "Seconds": st.column_config.NumberColumn("Took", format="%.0f s", width=90),
             "Started": st.column_config.DatetimeColumn(format="D MMM, HH:mm", width=110),
             "Kind": st.column_config.TextColumn(width=80),
             "Device": st.column_config.TextColumn(width=80),
-            "Note": st.column_config.TextColumn(width=200),
+            "Note": st.column_config.TextColumn(width=160),
         },
     )  # fmt: skip
     cells = event.selection.get("cells") or []
@@ -181,13 +181,14 @@ def table(shown: Sequence[Run]) -> pd.DataFrame:
         "Status": [running.word(r.status) for r in shown],
         "Title": [running.title(r, 120) for r in shown],
         "Result": [running.best_said(r.result) for r in shown],
-        "Progress": [r.progress.done / r.progress.total if r.progress.total else None
+        "Note": [shortened(pipeline.noted(r), 200) for r in shown],
+        "Progress": [1.0 if r.status == "done" else
+                     r.progress.done / r.progress.total if r.progress.total else None
                      for r in shown],
         "Seconds": [running.took(r) for r in shown],
         "Started": run_groups.local([r.created for r in shown]),
         "Kind": [r.kind for r in shown],
         "Device": [r.device or "cpu" for r in shown],
-        "Note": [shortened(pipeline.noted(r), 200) for r in shown],
     })  # fmt: skip
 
 

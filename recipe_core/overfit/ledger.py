@@ -28,6 +28,9 @@ CIRCUMSTANCES = frozenset({
 })  # fmt: skip
 """Fields that say how or why something was run, not what: they make no setting of their own."""
 
+ROUNDING = 1e-12
+"""An effect below this share of the metric is that of adding in another order."""
+
 DATA = "data"
 """The name under which another state of the data set counts as a change."""
 
@@ -199,8 +202,10 @@ def change(
     """One setting against another. Both hold at least one run."""
     fields = fields_that_differ(base[0], runs[0])
     a, b = (spread([r.metrics.get(metric, math.nan) for r in side]) for side in (base, runs))
-    effect = b.mean - a.mean
-    low, high = welch(a, b)
+    dust = ROUNDING * max(abs(a.mean), abs(b.mean))
+    effect, low, high = (
+        0.0 if abs(v) <= dust else v for v in (b.mean - a.mean, *welch(a, b))
+    )  # fmt: skip
     credit = _credit(fields, low, high, larger_is_better)
     return Change(
         tuple(r.id for r in base), tuple(r.id for r in runs), metric, fields, a, b, effect, low,

@@ -56,6 +56,11 @@ def test_a_change_within_noise_gets_none() -> None:
     assert only(entries).credit == "within noise"
 
 
+def test_a_rounding_is_no_effect() -> None:
+    found = only(runs([0.3, 0.3]) + runs([0.1 + 0.2] * 2, 10, lr=1e-3))
+    assert (found.credit, found.effect) == ("within noise", 0.0)
+
+
 def test_one_seed_proves_nothing() -> None:
     assert only(runs([0.1]) + runs([0.99], 10, lr=1e-3)).credit == "repeat it"
     assert only(runs([0.1, 0.1]) + runs([0.99], 10, lr=1e-3)).credit == "repeat it"
