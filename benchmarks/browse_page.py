@@ -201,6 +201,8 @@ async def together(
 ) -> None:  # fmt: skip
     """Print the filters of several tabs at once, beside twice those of one."""
     tabs = [await _tab(browser, address) for _ in range(sessions)]
+    for tab in tabs:  # pictures may be there before the facets are
+        await tab.get_by_role("group", name="Label").wait_for()
     before = _cpu(server), _cpu(*_chromium())
     waits = await asyncio.gather(*(filters(t, times, k, (1.0, 3.0)) for k, t in enumerate(tabs)))
     _row(f"filter, {sessions} tabs at once", [s for t in waits for s in t],
@@ -307,8 +309,15 @@ async def comparisons(page: Any, address: str, times: int) -> list[float]:
 
 def _renderers() -> int:
     """Bytes that the largest tab has to itself."""
-    found = [p for p in _chromium() if "--type=renderer" in p.cmdline()]
-    return max((p.memory_full_info().uss for p in found), default=0)
+    return max(map(_own_bytes, _chromium()), default=0)
+
+
+def _own_bytes(process: psutil.Process) -> int:
+    try:
+        is_tab = "--type=renderer" in process.cmdline()
+        return int(process.memory_full_info().uss) if is_tab else 0
+    except psutil.NoSuchProcess:  # a tab that was closed just now
+        return 0
 
 
 def _chromium() -> list[psutil.Process]:

@@ -1,9 +1,10 @@
 """How long does a person wait in LightlyStudio for a filter at 100,000 samples, beside Browse?
 
-    python benchmarks/browse_peer.py SCANNED --python PEERS_PYTHON [--samples 100000] [--times 24]
+    python benchmarks/browse_peer.py SCANNED [--python PEERS_PYTHON] [--samples 100000] [--times 24]
 
 SCANNED is a workspace (`recipe scan SOURCE -w SCANNED`), PEERS_PYTHON an interpreter that has
-lightly-studio (`pip install lightly-studio`, 6 GB with its torch). The peer gets the thumbnails of
+lightly-studio; without one an environment of its own is made in benchmarks/.work from PyPI (6 GB
+with its torch). The peer gets the thumbnails of
 the scan as files, repeated under names of their own in a folder per label, which it takes as tags;
 no embeddings. That spares it the decoding of whole photos. Loading them once takes it minutes; the
 database stays in benchmarks/.work. The wait is that of browse_page.py: from the click on a tag
@@ -22,6 +23,7 @@ import asyncio
 import os
 import random
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,7 @@ from browse_page import CHROMIUM, FLAGS, _chromium, _cpu, _row, _wait_for, free_
 from recipe_core import recipe
 
 WORK = Path(__file__).resolve().parent / ".work"
+PEER = "lightly-studio==1.2.0"
 LOAD = """
 import sys, lightly_studio as ls
 if sys.argv[2] == "load":
@@ -71,19 +74,20 @@ def main() -> None:
     """Print one row."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("scanned", type=Path)
-    parser.add_argument("--python", required=True, help="an interpreter that has lightly-studio")
+    parser.add_argument("--python", help="an interpreter that has lightly-studio")
     parser.add_argument("--samples", type=int, default=100_000)
     parser.add_argument("--times", type=int, default=24)
     asked = parser.parse_args()
+    python = asked.python or str(installed())
     folder = WORK / f"lightly-{asked.samples}"
     if not (folder / "loaded").exists():
         written(asked.scanned, folder / "tiles", asked.samples)
-        subprocess.run([asked.python, "-c", LOAD, str(folder / "tiles"), "load"], cwd=folder,
+        subprocess.run([python, "-c", LOAD, str(folder / "tiles"), "load"], cwd=folder,
                        env=_environment(), check=True)  # fmt: skip
         (folder / "loaded").touch()
     port = free_port()
     with (folder / "served.log").open("wb") as out:
-        command = [asked.python, "-c", LOAD, str(folder / "tiles"), str(port)]
+        command = [python, "-c", LOAD, str(folder / "tiles"), str(port)]
         peer = subprocess.Popen(command, cwd=folder, env=_environment(), stdout=out, stderr=out)
     try:
         _wait_for(f"http://127.0.0.1:{port}", peer, "/")
@@ -91,6 +95,16 @@ def main() -> None:
     finally:
         peer.terminate()
         peer.wait()
+
+
+def installed() -> Path:
+    """The interpreter of an environment that has the peer; made where there is none."""
+    python = WORK / "lightly-env" / "bin" / "python"
+    if not (python.parent.parent / "installed").exists():
+        subprocess.run([sys.executable, "-m", "venv", "--clear", python.parent.parent], check=True)
+        subprocess.run([python, "-m", "pip", "install", "-q", PEER], check=True)
+        (python.parent.parent / "installed").touch()
+    return python
 
 
 def _environment() -> dict[str, str]:
