@@ -248,12 +248,17 @@ def _every(
     """What `_search` finds, by comparing every pair, a block of rows at a time."""
     alone = n_left == len(pool)
     right = pool if alone else pool[n_left:]
-    found = []
     rows = max(1, CHUNK // len(right))
-    for at in range(0, n_left, rows):
-        distance = np.bitwise_count(pool[at : min(at + rows, n_left), None] ^ right)
+
+    def block(at: int) -> tuple[Indices, Indices, npt.NDArray[np.uint8]]:
+        others = right[at:] if alone else right  # nobody before it: those pairs came before
+        distance = np.bitwise_count(pool[at : min(at + rows, n_left), None] ^ others)
         near = np.flatnonzero(distance <= radius)
-        found.append((near // len(right) + at, near % len(right), distance.ravel()[near]))
+        second = near % len(others) + (at if alone else 0)
+        return near // len(others) + at, second, distance.ravel()[near]
+
+    with ThreadPoolExecutor(THREADS) as threads:
+        found = list(threads.map(block, range(0, n_left, rows)))
     a, b, d = (np.concatenate([f[k] for f in found]) for k in range(3))
     fresh = a < b if alone else np.ones(len(a), np.bool_)
     return a[fresh], b[fresh] + (0 if alone else n_left), d[fresh].astype(np.uint8)
