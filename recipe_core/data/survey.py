@@ -39,6 +39,8 @@ from recipe_core.store.workspace import Workspace, read_table, writing
 
 CHUNK = 64
 """Files per chunk: enough to compute in blocks, few enough that a crash costs little."""
+LEAST = 16
+"""Files of the last chunks."""
 SECONDS_PER_FILE = 30.0
 """A 100-megapixel TIFF takes a few seconds; what takes longer than this hangs."""
 NOT_NEEDED = ("pandas",)
@@ -305,8 +307,12 @@ def _result(outcome: Done[FileRef, Look]) -> Look:
 
 
 def _chunks(files: _Files, todo: npt.NDArray[np.int64]) -> Iterator[Sequence[FileRef]]:
-    for start in range(0, len(todo), CHUNK):
-        yield [files.ref(int(i)) for i in todo[start : start + CHUNK]]
+    """CHUNK files each; towards the end fewer, so that no worker waits long for the last one."""
+    at = 0
+    while at < len(todo):
+        size = min(CHUNK, max(LEAST, (len(todo) - at) // 8))
+        yield [files.ref(int(i)) for i in todo[at : at + size]]
+        at += size
 
 
 def _with_keys(table: pa.Table, files: _Files) -> pa.Table:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import gc
 import importlib
 import mmap
 import os
@@ -32,6 +33,8 @@ READY, UNABLE, RESULT, RAISED = range(4)
 IDLE = -1.0
 LIFE_BYTES = 24
 JOB_NUMBER = -1
+SELDOM = 100_000
+"""Objects made before Python looks for garbage: imports make many and leave none."""
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 Inbox = queue.SimpleQueue[tuple[int, bytes]]
@@ -51,6 +54,7 @@ def serve(
         signal.SIGINT, signal.SIG_IGN
     )  # Ctrl-C reaches the whole group: the driver decides
     _die_with(driver)
+    gc.set_threshold(SELDOM)
     inbox: Inbox = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(orders, inbox), daemon=True).start()
     signs = memoryview(mmap.mmap(life, LIFE_BYTES)).cast("d")
