@@ -27,10 +27,10 @@ Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]
 
-RIDGES = (10.0, 300.0, 10_000.0)
+RIDGES = (10.0, 30.0, 300.0, 10_000.0)
 """Precisions of the normal prior on A's departures from a multiple of the identity, per standard
 deviation of f. The more classes, the more there is to overfit, the stiffer it must be."""
-SPREADS = (0.3, 30.0)
+SPREADS = (0.1, 30.0)
 """Dirichlet priors on where a class's wrong labels go: as if so many more were seen in each cell.
 The first lets every pair of classes have a rate of its own, the second pulls them together."""
 ITERATIONS = 150
@@ -86,36 +86,66 @@ def fitted(
     if start is not None:
         return problem.solution(problem.climbed(problem.awake(start), iterations))
     neutral = problem.neutral()
-    by_noise = problem.climbed(neutral, 60, link=False)
+    by_noise = problem.climbed(neutral, 60, fixed=(1,))
     ends = [problem.climbed(s, iterations) for s in (neutral, by_noise)]
     return problem.solution(min(ends, key=lambda v: problem.loss(v)[0]))
 
 
+def with_rate(answers: Floats, labels: Codes, first: Fitted, rate: float, priors: Priors) -> Fitted:
+    """The most likely noise model near the first of which this share of labels is wrong.
+
+    T's directions stay, all its e_k are moved by one factor; A and b answer to that.
+    """
+    problem = _Problem(answers, labels, None, priors)
+    share = first.true.mean(0).astype(np.float64)
+    noise = 1 - np.diag(first.matrix)
+    factor = rate / max(float(share @ noise), 1e-9)
+    moved = np.clip(noise * factor, 1e-6, 0.95)
+    start = first.state.copy()
+    start[problem.parts[3]] = np.log(moved / (1 - moved))
+    return problem.solution(problem.climbed(start, 60, fixed=(3, 4)))
+
+
 def chosen(answers: Floats, labels: Codes, rng: np.random.Generator) -> tuple[Fitted, Priors]:
-    """The noise model under the priors under which held-out samples are likeliest."""
+    """The noise model under the loosest priors under which held-out samples are likely.
+
+    Loosest: a stiff A leaves to T what is merely confused, or takes from it. A looser prior is kept
+    unless a stiffer one is better by more than twice the standard error of the difference.
+    """
     half = rng.random(len(labels)) < 0.5
 
-    def tried(priors: Priors) -> tuple[float, Fitted, Priors]:
+    def tried(priors: Priors) -> tuple[Doubles, Fitted, Priors]:
         fit = fitted(answers, labels, priors=priors)
         return _held_out(answers, labels, half, fit.state, priors), fit, priors
 
-    stiff = max((tried(Priors(r, SPREADS[0])) for r in RIDGES), key=lambda t: t[0])
-    even = (tried(Priors(stiff[2].ridge, s)) for s in SPREADS[1:])
-    _, fit, priors = max((stiff, *even), key=lambda t: t[0])
+    best = _loosest([tried(Priors(r, SPREADS[0])) for r in RIDGES])
+    _, fit, priors = _loosest([best, *(tried(Priors(best[2].ridge, s)) for s in SPREADS[1:])])
     return fit, priors
+
+
+def _loosest(
+    tried: list[tuple[Doubles, Fitted, Priors]],
+) -> tuple[Doubles, Fitted, Priors]:
+    """The first, loosest one that is not clearly worse than the likeliest."""
+    best = max(tried, key=lambda t: float(t[0].sum()))[0]
+    for candidate in tried:
+        worse = best - candidate[0]
+        if worse.sum() <= 2 * np.sqrt(len(worse)) * worse.std():
+            return candidate
+    return tried[-1]
 
 
 def _held_out(
     answers: Floats, labels: Codes, half: npt.NDArray[np.bool_], start: Doubles, priors: Priors
-) -> float:
-    """Log likelihood of each half under the model that fits the other."""
-    found = 0.0
+) -> Doubles:
+    """(n,) log likelihood of each half's samples under the model that fits the other."""
+    found = np.empty(len(labels))
     halved = Priors(priors.ridge / 2, priors.spread / 2)
     for part in (half, ~half):
         problem = _Problem(answers, labels, part.astype(np.float64), halved)
         fit = problem.solution(problem.climbed(start, 40))
         given = (fit.clean * fit.matrix.T[labels]).sum(1)
-        found += float(np.log(given[~part] + 1e-30).sum())
+        found[~part] = np.log(given[~part] + 1e-30)
     return found
 
 
@@ -156,13 +186,13 @@ class _Problem:
         v[self.parts[4]] = np.maximum(v[self.parts[4]], -4)
         return v
 
-    def climbed(self, start: Doubles, iterations: int, *, link: bool = True) -> Doubles:
-        """The parameters at the top of the hill; `link` False keeps D where it is."""
+    def climbed(self, start: Doubles, iterations: int, *, fixed: tuple[int, ...] = ()) -> Doubles:
+        """The parameters at the top of the hill; those of the `fixed` parts stay where they are."""
 
         def loss(v: Doubles) -> tuple[float, Doubles]:
             value, slope = self.loss(v)
-            if not link:
-                slope[self.parts[1]] = 0
+            for part in fixed:
+                slope[self.parts[part]] = 0
             return value, slope
 
         options = {"maxiter": iterations}

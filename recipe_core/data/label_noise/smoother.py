@@ -29,6 +29,11 @@ PENALTY = 0.4
 """Ridge penalty relative to the kernel's value of 1 between a picture and itself."""
 WIDTH = 0.7
 """Square of the kernel's width, in medians of the squared distance between two samples."""
+FEW_LANDMARKS = 2000
+STRAIGHT_PENALTY = 0.008
+"""Of the straight line, per sample."""
+FLATTER = 0.75
+"""Power of its spread by which a direction is divided: 0 keeps the spread, 1 makes all alike."""
 BLOCK = 2048
 
 Smoother = Callable[[Floats], Floats]
@@ -50,7 +55,33 @@ def smoother(
     if len(vectors) <= exact:
         return _exact(_kernel(vectors, progress), folds, penalty, progress)
     chosen = np.sort(rng.permutation(len(vectors))[: min(LANDMARKS, len(vectors))])
-    return _spanned(_features(vectors, chosen, progress), folds, penalty, progress)
+    features = _features(vectors, chosen, _scaling(vectors), progress)
+    return _spanned(features, folds, penalty, progress)
+
+
+def coarse(
+    place: Floats, folds: Codes, *, seed: int = 0, progress: Progress = silent
+) -> tuple[Smoother, Smoother]:
+    """Two cheap classifiers that err elsewhere than the first: few directions, wide and flat.
+
+    place  (n, d) float32 main directions of the vectors, centred
+    folds  (n,) 0 … k - 1
+
+    A line in these directions, and a kernel in which small directions count more than they vary.
+    Raises whatever `progress` raises to stop.
+    """
+    spread = place.std(0) + 1e-12
+    share = spread / spread.max()
+    middle = place.mean(0)
+    straight = np.asarray((place - middle) / (spread.max() * np.sqrt(share)), np.float32)
+    rng = np.random.default_rng(seed)
+    chosen = np.sort(rng.permutation(len(place))[: min(FEW_LANDMARKS, len(place))])
+    flat = np.asarray(1 / (spread.max() * share**FLATTER), np.float32)
+    bent = _features(place, chosen, (middle, flat), progress)
+    return (
+        _spanned(straight, folds, STRAIGHT_PENALTY * len(place), progress),
+        _spanned(bent, folds, PENALTY, progress),
+    )
 
 
 def _scaling(vectors: npt.NDArray[np.floating]) -> tuple[Floats, Floats]:
@@ -121,9 +152,12 @@ def _inverse(matrix: Floats) -> Floats:
     return np.ascontiguousarray(lower + np.tril(lower, -1).T, np.float32)
 
 
-def _features(vectors: npt.NDArray[np.floating], chosen: Codes, progress: Progress) -> Floats:
+def _features(
+    vectors: npt.NDArray[np.floating], chosen: Codes, scaling: tuple[Floats, Floats],
+    progress: Progress,
+) -> Floats:  # fmt: skip
     """(n, m) coordinates whose inner products are the kernel's, as far as the chosen ones span."""
-    mean, scale = _scaling(vectors)
+    mean, scale = scaling
     marks = (np.asarray(vectors[chosen], np.float32) - mean) * scale
     width = _width(marks)
     inner = _gaussian(marks, marks, width).astype(np.float64)
