@@ -1,22 +1,26 @@
 """Which of the wrong labels are found, and is their number right? On planted flips of CIFAR-10.
 
-    python benchmarks/label_noise.py [SEEDS]        clothing and cifar10 below RECIPE_REAL_DATA
+    python benchmarks/label_noise.py                     clothing and cifar10 below RECIPE_REAL_DATA
+    python benchmarks/label_noise.py --data cifar10 --only even:0.1,mutual:0.3 --seeds 1,2,3
+    python benchmarks/label_noise.py --data cifar10 --only even:0.1 --subset 2500 --repeats 20
+    --keep FOLDER keeps scans, descriptions and the inverted kernel for the next part of the figures
 
 Labels are flipped evenly, from a class to its neighbour in the list (cycle), by the five pairs of
 Patrini et al. (CVPR 2017), or between the pairs that look most alike (mutual: hardest); the labels
 are also taken as they are, and as the classifier itself would give them (none is wrong). Compared
 are cleanlab with the same out-of-fold probabilities (its best score), votes of ten neighbours, and
 chance. Folds are those of the true labels in every setting, so that the kernel is inverted once.
+With --subset each repeat draws other pictures and other flips: how often does the interval hold?
 """
 
 from __future__ import annotations
 
+import argparse
 import csv
 import os
-import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,8 +29,16 @@ import numpy as np
 from recipe_core import recipe
 from recipe_core.data.label_noise.estimate import Estimate, auroc, estimate
 from recipe_core.data.label_noise.folds import copy_groups, stratified_folds
-from recipe_core.data.label_noise.measure import FOLDS, NEIGHBOURS, labelled, principal
-from recipe_core.data.label_noise.smoother import smoother
+from recipe_core.data.label_noise.measure import (
+    FOLDS,
+    NEIGHBOURS,
+    VOTERS,
+    answering,
+    labelled,
+    principal,
+    votes,
+)
+from recipe_core.data.label_noise.smoother import coarse, smoother
 from recipe_core.images.embedding import embedding
 from recipe_core.images.neighbours import nearest
 from recipe_core.kernel.progress import silent
@@ -41,21 +53,16 @@ RATES = (0.05, 0.1, 0.2, 0.3, 0.4)
 
 @dataclass
 class Bench:
-    """A data set with its classifier: labels (n,), answers and votes as functions of labels."""
+    """A data set with its classifiers: labels (n,), answers and votes as functions of labels."""
 
     labels: np.ndarray
     names: tuple[str, ...]
     paths: np.ndarray
-    smooth: object
-    near: np.ndarray
+    vectors: np.ndarray
+    groups: np.ndarray
     seconds: float
-
-    def answers(self, labels: np.ndarray) -> np.ndarray:
-        targets = np.eye(len(self.names), dtype=np.float32)[labels]
-        return self.smooth(targets - targets.mean(0))  # type: ignore[operator]
-
-    def votes(self, labels: np.ndarray) -> np.ndarray:
-        return np.eye(len(self.names), dtype=np.float32)[labels[self.near]].mean(1)
+    answers: Callable[[np.ndarray], np.ndarray]
+    votes: Callable[[np.ndarray], np.ndarray]
 
 
 def opened(source: Path, folder: Path) -> Bench:
@@ -68,11 +75,30 @@ def opened(source: Path, folder: Path) -> Bench:
     files = recipe.files(Workspace(place), evidence)
     made = embedding(evidence, files, "patches", folder=files.folder, progress=silent)
     vectors = made.vectors[np.searchsorted(made.rows, rows)]
-    folds = stratified_folds(labels, copy_groups(evidence, rows), FOLDS, 0)
-    near, _ = nearest(principal(vectors), NEIGHBOURS)
-    smooth = smoother(vectors, folds)
     paths = evidence.texts("path")[rows]
-    return Bench(labels, names, paths, smooth, near, time.process_time() - started)
+    return learned(labels, names, paths, vectors, copy_groups(evidence, rows), started)
+
+
+def learned(
+    labels: np.ndarray, names: tuple[str, ...], paths: np.ndarray, vectors: np.ndarray,
+    groups: np.ndarray, started: float,
+) -> Bench:  # fmt: skip
+    """The classifiers of the check for these pictures."""
+    folds = stratified_folds(labels, groups, FOLDS, 0)
+    place, c = principal(vectors), len(names)
+    near, _ = nearest(place, VOTERS)
+    near = np.where((near >= 0) & (groups[near] != groups[:, None]), near, -1)
+    answers = answering((smoother(vectors, folds), *coarse(place, folds)), near, c)
+    few = near[:, :NEIGHBOURS]
+    return Bench(labels, names, paths, vectors, groups, time.process_time() - started, answers,
+                 lambda given: votes(few, given, c))  # fmt: skip
+
+
+def part(bench: Bench, n: int, seed: int) -> Bench:
+    """The classifiers of n of the pictures."""
+    some = np.sort(np.random.default_rng(seed).permutation(len(bench.labels))[:n])
+    return learned(bench.labels[some], bench.names, bench.paths[some], bench.vectors[some],
+                   bench.groups[some], time.process_time())  # fmt: skip
 
 
 def planted(bench: Bench, kind: str, rate: float, seed: int) -> np.ndarray:
@@ -135,15 +161,23 @@ def scores(bench: Bench, found: Estimate, given: np.ndarray, wrong: np.ndarray) 
             f"{average_precision_score(wrong, ours):.2f} | {wrong[top].mean():.2f}")  # fmt: skip
 
 
-def settings(bench: Bench, seeds: int) -> Iterator[tuple[str, float, int, np.ndarray, np.ndarray]]:
-    best = bench.answers(bench.labels).argmax(1)
-    yield "as they are", 0.0, 0, bench.labels, bench.labels
-    yield "its own", 0.0, 0, best, best
+def settings(bench: Bench, only: str) -> Iterator[tuple[str, float]]:
+    if only:
+        yield from ((k, float(r)) for k, r in (word.split(":") for word in only.split(",")))
+        return
+    yield from (("as they are", 0.0), ("its own", 0.0))
     kinds = ("even", "cycle", "patrini", "mutual") if "cat" in bench.names else ("even", "cycle")
-    for seed in range(1, seeds + 1):
-        for kind in kinds:
-            for rate in RATES:
-                yield kind, rate, seed, planted(bench, kind, rate, seed), bench.labels
+    yield from ((kind, rate) for kind in kinds for rate in RATES)
+
+
+def drawn(bench: Bench, kind: str, rate: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """(given, true) labels."""
+    if kind == "as they are":
+        return bench.labels, bench.labels
+    if kind == "its own":
+        best = bench.answers(bench.labels)[:, : len(bench.names)].argmax(1)
+        return best, best
+    return planted(bench, kind, rate, seed), bench.labels
 
 
 def confirmed(bench: Bench, source: Path) -> None:
@@ -162,20 +196,59 @@ def confirmed(bench: Bench, source: Path) -> None:
           f"{said}.")  # fmt: skip
 
 
+def coverage(bench: Bench, kind: str, rate: float, n: int, repeats: int) -> str:
+    """How often the interval holds the truth on other pictures and other flips."""
+    held, errors, widths = 0, [], []
+    for seed in range(1, repeats + 1):
+        some = part(bench, n, seed)
+        given, true = drawn(some, kind, rate, seed)
+        found = estimate(some.answers, some.votes, given, seed=seed, progress=silent)
+        truth = float((given != true).mean())
+        held += found.low <= truth <= found.high
+        errors.append(found.rate - truth)
+        widths.append(found.high - found.low)
+    return (f"| {kind} {rate:.0%} | {n:,} | {repeats} | {held} | {np.mean(errors):+.3f} | "
+            f"{np.abs(errors).mean():.3f} | {np.median(widths):.3f} |")  # fmt: skip
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Wrong labels, planted and found.")
+    parser.add_argument("--data", default="cifar10,clothing")
+    parser.add_argument("--only", default="", help="KIND:RATE,…")
+    parser.add_argument("--seeds", default="1,2")
+    parser.add_argument("--subset", type=int, default=0)
+    parser.add_argument("--repeats", type=int, default=20)
+    parser.add_argument("--confirmed", action="store_true")
+    parser.add_argument("--keep", type=Path)
+    return parser.parse_args()
+
+
+def figures(bench: Bench, asked: argparse.Namespace) -> None:
+    if asked.subset:
+        print("| labels | n | repeats | held | mean error | mean size of it | median width |")
+        print("|---|--:|--:|--:|--:|--:|--:|")
+        for kind, rate in settings(bench, asked.only):
+            print(coverage(bench, kind, rate, asked.subset, asked.repeats), flush=True)
+        return
+    print("| labels | seed | wrong | estimate | 95 % interval | covers | cleanlab's rate | "
+          "AUROC | cleanlab | votes | AP | precision at 100 | CPU s |")  # fmt: skip
+    print("|" + "---|" * 13)
+    for kind, rate in settings(bench, asked.only):
+        for seed in map(int, asked.seeds.split(",")):
+            print(line(bench, kind, rate, seed, *drawn(bench, kind, rate, seed)), flush=True)
+
+
 def main() -> None:
-    seeds = int(sys.argv[1]) if len(sys.argv) > 1 else 2
+    asked = arguments()
     with tempfile.TemporaryDirectory() as folder:
-        for source in (DATA / "cifar10", DATA / "clothing"):
-            bench = opened(source, Path(folder))
-            print(f"\n{source.name}: {len(bench.labels):,} pictures, {len(bench.names)} classes; "
-                  f"scan, description and classifier {bench.seconds:.0f} s of processor time"
-                  "\n")  # fmt: skip
-            print("| labels | seed | wrong | estimate | 95 % interval | covers | cleanlab's rate | "
-                  "AUROC | cleanlab | votes | AP | precision at 100 | CPU s |")  # fmt: skip
-            print("|" + "---|" * 13)
-            for kind, rate, seed, given, true in settings(bench, seeds):
-                print(line(bench, kind, rate, seed, given, true), flush=True)
-            confirmed(bench, source)
+        for name in asked.data.split(","):
+            bench = opened(DATA / name, asked.keep or Path(folder))
+            print(f"\n{name}: {len(bench.labels):,} pictures, {len(bench.names)} classes; scan, "
+                  f"description and classifiers {bench.seconds:.0f} s of processor time\n",
+                  flush=True)  # fmt: skip
+            figures(bench, asked)
+            if asked.confirmed:
+                confirmed(bench, DATA / name)
 
 
 if __name__ == "__main__":

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from recipe_core.store.readings import ReadingStore
     from recipe_core.training.config import RunConfig
 
+NETWORK_EPOCHS = 12
+"""Of a network that is asked about labels: later epochs learn the wrong ones by heart (Arpit et al.
+2017)."""
 MOST_BATCH = 1024
 """Larger batches need another learning rate, and seldom help."""
 
@@ -281,23 +284,34 @@ def start_noise(
     probabilities: Path | str = "",
     device: str = "auto",
     seed: int = 0,
+    cnn: str = "",
 ) -> str:
     """Starts looking for wrong labels as a run of kind "noise"; the run's id.
 
-    The arguments are those of recipe.noise. Raises WorkspaceError before the first scan, Misuse for
-    files that are not there.
+    The arguments are those of recipe.noise, and
+    cnn  a model (see RunConfig.model) that is trained once for each fold; its out-of-sample
+         probabilities stand beside the other classifiers. "" for none
+
+    Raises WorkspaceError before the first scan, Misuse for files that are not there, for a model
+    that nobody knows, and for `cnn` with `probabilities`, whose place it takes.
     """
     from recipe_core.images.embedding import resolved
 
     place = _place(workspace)
     recipe.evidence(place)
+    if cnn and probabilities:
+        raise Misuse("Say --cnn or --probabilities: both are out-of-sample probabilities.")
+    if cnn:
+        _refuse_unknown(cnn)
     given = str(Path(probabilities).resolve()) if probabilities else ""
     if given and not Path(given).is_file():
         raise Misuse(f"There is no file {given}.")
     embedding = resolved(embedding, place)
-    config = {"embedding": embedding, "probabilities": given, "device": device, "seed": seed}
+    config = {"embedding": embedding, "probabilities": given, "device": device, "seed": seed,
+              "cnn": cnn}  # fmt: skip
     words = ["recipe", "noise", "-w", str(place), "--seed", str(seed), "--embedding", embedding]
     words += ["--probabilities", given] if given else []
+    words += ["--cnn", cnn] if cnn else []
     queued = device if device.startswith("cuda") else ""
     return launch(
         place, "noise", "recipe_core.pipeline:carry_out_noise", config, "Wrong labels",
@@ -305,17 +319,55 @@ def start_noise(
     )  # fmt: skip
 
 
+def _refuse_unknown(model: str) -> None:
+    from recipe_core.kernel.errors import UnknownName
+    from recipe_core.training.models import names
+
+    if model not in names():
+        raise UnknownName("model", model, names())
+
+
 def carry_out_noise(job: Job) -> None:
     """The entry of a run of kind "noise"."""
     asked = job.config
+    given = _by_network(job) if asked.get("cnn") else asked["probabilities"]
     finding = recipe.noise(
-        job.workspace, embedding=asked["embedding"], probabilities=asked["probabilities"],
+        job.workspace, embedding=asked["embedding"], probabilities=given,
         device=asked["device"], seed=asked["seed"], progress=job.progress,
     )  # fmt: skip
     kept = ("noise_rate", "noise_rate_low", "noise_rate_high", "labelled_samples",
             "auroc_on_planted", "classifier_agrees")  # fmt: skip
     job.result({k: finding.numbers[k] for k in kept if k in finding.numbers}
                | {"verdict": finding.verdict, "summary": finding.summary})  # fmt: skip
+
+
+def _by_network(job: Job) -> Path:
+    """The file of a network's out-of-sample probabilities, trained once for each fold."""
+    import numpy as np
+
+    from recipe_core.data.label_noise.folds import copy_groups, stratified_folds
+    from recipe_core.data.label_noise.measure import FOLDS, labelled
+    from recipe_core.images.squares import side_for
+    from recipe_core.training.config import RunConfig
+    from recipe_core.training.crossed import crossed
+
+    evidence = recipe.evidence(job.workspace)
+    rows, labels, names = labelled(evidence)
+    seed = job.config["seed"]
+    folds = stratified_folds(labels, copy_groups(evidence, rows), FOLDS, seed)
+    config = RunConfig(
+        model=job.config["cnn"], seed=seed, device=job.config["device"], epochs=NETWORK_EPOCHS,
+        image_size=side_for(evidence, rows), schedule="one_cycle", lr=3e-3, augmentation="mild",
+    )  # fmt: skip
+    p = crossed(evidence, rows, labels, names, folds, config, workspace=job.workspace,
+                folder=job.folder, stop_asked=job.stop_asked, progress=job.progress)  # fmt: skip
+    every = evidence.codes("label")[1]
+    whole = np.full((len(evidence), len(every)), 1 / len(every))
+    whole[rows] = 0
+    whole[rows[:, None], np.array([every.index(n) for n in names])] = p
+    path = job.folder / "probabilities.npy"
+    np.save(path, whole)
+    return path
 
 
 # -- sanity: is the pipeline right? ----------------------------------------------------------------

@@ -319,10 +319,24 @@ def noise(
     found, folder = _measured_evidence(place), place.current()
     options = Options(embedding, str(probabilities), device, seed)
     held = files(place, found)
-    table = measure_noise(found, held, progress, options)
+    training = _training_columns(place, found)
+    table = measure_noise(found, held, progress, options, training)
     _keep_measured(place, folder, found, {NOISE: table}, "recipe noise")
     tidied(held.folder, described_in(found, held.folder))
     return check(place.path, check_ids=["label_noise"]).findings[0]
+
+
+def _training_columns(place: Workspace, found: Evidence) -> dict[str, npt.NDArray[np.float64]]:
+    """(n,) of every column that a training run left about samples, NaN where it left none."""
+    from recipe_core.data.label_noise.joined import SIGNALS
+
+    keys = [c for c in columns.KEYS if c in found.samples.column_names]
+    table = columns.joined(place, found.samples.select(keys))
+    return {
+        name: np.asarray(table[name].cast(pa.float64()).to_numpy(), np.float64)
+        for name in SIGNALS
+        if name in table.column_names
+    }
 
 
 def embed(

@@ -31,6 +31,11 @@ def add(parser: argparse.ArgumentParser) -> None:
         "backbone:MODEL:WEIGHTS.pth, task:FILE.py:WEIGHTS (your model), run:ID, FILE.npy, or none "
         "(with --probabilities)",
     )  # fmt: skip
+    parser.add_argument(
+        "--cnn", nargs="?", const="small_cnn", default="", metavar="MODEL",
+        help="also train a network on each four fifths and ask it about the fifth part: small_cnn, "
+        "resnet18, … (minutes on a GPU, longer on a CPU)",
+    )  # fmt: skip
     parser.add_argument("--seed", type=int, default=0, help="seed of folds, filters and planting")
     parser.add_argument("--detach", action="store_true", help="only start it and print its id")
     parser.add_argument("--json", action="store_true", help="print the finding as JSON on stdout")
@@ -43,7 +48,7 @@ def run(asked: argparse.Namespace) -> int:
     place = asked.workspace or recipe.default_workspace()
     run_id = pipeline.start_noise(
         place, embedding=asked.embedding, probabilities=asked.probabilities, device=asked.device,
-        seed=asked.seed,
+        seed=asked.seed, cnn=asked.cnn,
     )  # fmt: skip
     if asked.detach:
         print(run_id)

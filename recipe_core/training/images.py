@@ -174,6 +174,18 @@ def chosen(evidence: Evidence, config: RunConfig, decisions: pa.Table | None = N
     )  # fmt: skip
 
 
+def images_of(
+    evidence: Evidence, rows: Indices, labels: Indices, class_names: tuple[str, ...]
+) -> Images:
+    """These samples as one set, without pixels; whoever parts them sets `train` and `eval`."""
+    every = np.arange(len(rows))
+    return Images(
+        rows=rows, labels=labels, class_names=class_names, train=every, eval=every,
+        splits=("all", "all"), files=_files(evidence, rows),
+        hashes=evidence.column("content_hash").take(pa.array(rows)).to_pylist(),
+    )  # fmt: skip
+
+
 def _decided(decisions: pa.Table | None) -> Mapping[str, Mapping[str, Any]]:
     if decisions is None:
         return {}

@@ -109,6 +109,8 @@ def numbers(about: dict[str, Any], wrong: Floats) -> dict[str, Any]:
         "auroc_on_planted": _mean(about["found"]),
         "response_to_planted": about["response"], "embedding": about["embedding"],
         "probabilities": about["probabilities"], "seed": about["seed"],
+        "trained_on": about.get("trained_on", 0),
+        "conflicting_copies": about.get("conflicting_copies", 0),
     }  # fmt: skip
 
 
@@ -148,7 +150,8 @@ def _said(
     low, high = about["low"], about["high"]
     seen = (
         f"About {percent(about['rate'])} of {counted(about['n'], 'label')} are wrong (95 % "
-        f"interval {percent(low)} to {percent(high)}, calibrated on planted wrong labels)"
+        f"interval {percent(low)} to {percent(high)}, calibrated on planted wrong labels"
+        f"{_joined(about)})"
     )
     n = max(1, min(n_named or 50, len(wrong)))
     queue = (
@@ -169,6 +172,16 @@ def _said(
     if verdict == "pass":
         return f"{expected}, which cannot be ruled out.", f"{queue}." if n_named else ""
     return f"{expected}.", f"{queue}; {half}."
+
+
+def _joined(about: dict[str, Any]) -> str:
+    """What was counted beside the classifiers."""
+    copies, trained = about.get("conflicting_copies", 0), about.get("trained_on", 0)
+    said = f"; {counted(copies, 'picture')} have a copy with another label" if copies else ""
+    if trained:
+        said += (f"; the order also counts margin and forgetting of a training run on "
+                 f"{trained:,} of them")  # fmt: skip
+    return said
 
 
 def _curve(wrong: Floats) -> Chart:

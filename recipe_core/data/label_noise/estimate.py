@@ -16,12 +16,13 @@ the interval; how much less is seen of the second stretches its upper end.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 from scipy.stats import mannwhitneyu
 
+from recipe_core.data.label_noise.joined import with_copies, with_training
 from recipe_core.data.label_noise.model import Fitted, Priors, chosen, fitted, with_rate
 from recipe_core.kernel.progress import Progress
 
@@ -86,13 +87,15 @@ class Estimate:
 
 def estimate(
     answers: Answers, votes: Callable[[Codes], Floats], labels: Codes, *, seed: int,
-    progress: Progress,
+    progress: Progress, same: Codes | None = None, doubt: Doubles | None = None,
 ) -> Estimate:  # fmt: skip
     """The estimate for these labels.
 
     answers  see Answers
     votes    labels -> (n, c) float32: shares of a sample's neighbours that have each label
     labels   (n,) int64 0 … c - 1, every class present
+    same     (n,) equal numbers for copies of one picture: those labelled differently are joined
+    doubt    (n,) a training run's doubts, see joined.py
 
     Raises whatever `progress` raises to stop.
     """
@@ -125,8 +128,11 @@ def estimate(
         again = fitted(said, labels, weights=weights, start=first.state, priors=priors,
                        iterations=AGAIN)  # fmt: skip
         samples.append(_rates(again, labels, weights))
-    return _concluded(first, said, labels, np.array(errors), np.array(found),
-                      float(np.mean(responses)), np.array(samples))  # fmt: skip
+    known = with_copies(first, labels, same) if same is not None else first
+    wrong = with_training(known.wrong(labels), np.empty(0) if doubt is None else doubt)
+    concluded = _concluded(first, said, labels, np.array(errors), np.array(found),
+                           float(np.mean(responses)), np.array(samples))  # fmt: skip
+    return _scored(concluded, wrong, known, labels)
 
 
 def _rates(fit: Fitted, labels: Codes, weights: Doubles | None = None) -> Doubles:
@@ -216,12 +222,9 @@ def _concluded(
     counts = np.concatenate([[len(labels)], np.bincount(labels)])
     high = np.clip(np.maximum(high, 3 / counts / seen), 0, 1)
     c = len(first.matrix)
-    wrong = _rescaled(first.wrong(labels), raw[0], corrected[0])
-    others = first.true.copy()
-    others[np.arange(len(labels)), labels] = -1
     return Estimate(
-        wrong=wrong,
-        suggested=np.where(wrong > 0.5, others.argmax(1), labels).astype(np.int64),
+        wrong=first.wrong(labels),
+        suggested=labels,
         matrix=first.matrix,
         rate=float(corrected[0]),
         low=float(low[0]),
@@ -234,9 +237,18 @@ def _concluded(
     )
 
 
-def _rescaled(wrong: Floats, said: float, corrected: float) -> Floats:
+def _scored(found: Estimate, wrong: Floats, known: Fitted, labels: Codes) -> Estimate:
+    """The estimate with a score for each sample, on the mean of the rate."""
+    wrong = _rescaled(wrong, found.rate)
+    others = known.true.copy()
+    others[np.arange(len(labels)), labels] = -1
+    suggested = np.where(wrong > 0.5, others.argmax(1), labels).astype(np.int64)
+    return replace(found, wrong=wrong, suggested=suggested)
+
+
+def _rescaled(wrong: Floats, corrected: float) -> Floats:
     """The same order, odds moved by one factor so that the mean is the corrected rate."""
-    if said <= 0 or corrected <= 0:
+    if wrong.mean() <= 0 or corrected <= 0:
         return np.asarray(np.clip(wrong, 0, 1), np.float32)
     odds = np.clip(wrong, 1e-7, 1 - 1e-7).astype(np.float64)
     odds /= 1 - odds

@@ -28,9 +28,7 @@ LARGEST = 0.1
 
 def copy_groups(evidence: Evidence, rows: Rows) -> Codes:
     """(k,) group numbers: equal for samples whose pictures are copies, as far as was measured."""
-    exact = exact_classes(evidence) if PIXELS.name in evidence.tables else content_codes(evidence)
-    single = exact.max(initial=-1) + 1 + np.arange(len(exact))
-    _, classes = np.unique(np.where(exact >= 0, exact, single), return_inverse=True)
+    classes = content_groups(evidence)
     if NEAR.name in evidence.tables:
         table = evidence.table(NEAR.name)
         a, b = (classes[table[side].to_numpy()] for side in ("row_a", "row_b"))
@@ -40,6 +38,15 @@ def copy_groups(evidence: Evidence, rows: Rows) -> Codes:
             if np.bincount(joined, minlength=1).max() <= LARGEST * len(rows):
                 return joined
     return np.asarray(classes[rows], np.int64)
+
+
+def content_groups(evidence: Evidence) -> Codes:
+    """(n,) from 0: equal for samples with the same picture, by pixels where those were compared."""
+    exact = exact_classes(evidence) if PIXELS.name in evidence.tables else content_codes(evidence)
+    single = exact.max(initial=-1) + 1 + np.arange(len(exact))
+    return np.asarray(
+        np.unique(np.where(exact >= 0, exact, single), return_inverse=True)[1], np.int64
+    )
 
 
 def _joined(classes: Codes, a: Codes, b: Codes) -> Codes:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -90,21 +90,32 @@ def measure(evidence: Evidence, files: Files, progress: Progress) -> pa.Table:
 
 
 def measure_noise(
-    evidence: Evidence, files: Files, progress: Progress, options: Options
-) -> pa.Table:
+    evidence: Evidence, files: Files, progress: Progress, options: Options,
+    training: Mapping[str, npt.NDArray[np.float64]] | None = None,
+) -> pa.Table:  # fmt: skip
     """`row`, PROBABILITY, SUGGESTED, NEAR_ROWS of labelled pictures; a summary in the metadata.
+
+    training  (n,) columns of a training run by name, NaN where it did not see a sample: joined.py
 
     Raises MissingInput where there is too little to learn from, Misuse for files that do not fit.
     """
     from recipe_core.data.label_noise.estimate import estimate
+    from recipe_core.data.label_noise.folds import content_groups
+    from recipe_core.data.label_noise.joined import doubts
 
     started = time.perf_counter()
     rows, labels, names = labelled(evidence)
     given = _probabilities(options.probabilities, evidence, rows, names)
     by = _answering(evidence, files, rows, labels, given, options, progress)
-    found = estimate(by.answers, by.votes, labels, seed=options.seed, progress=progress)
+    doubt = doubts({name: values[rows] for name, values in (training or {}).items()})
+    same = content_groups(evidence)[rows]
+    found = estimate(
+        by.answers, by.votes, labels, seed=options.seed, progress=progress, same=same, doubt=doubt
+    )
     summary = _summary(found, rows, names) | {
         "typical": [rows[t].tolist() for t in _typical(by.place, labels, found.wrong)],
+        "trained_on": int(np.isfinite(doubt).sum()),
+        "conflicting_copies": _conflicting(same, labels),
         "embedding": by.how, "probabilities": Path(options.probabilities).name,
         "seed": options.seed, "folds": FOLDS, "seconds": round(time.perf_counter() - started, 1),
     }  # fmt: skip
@@ -230,6 +241,13 @@ def votes(near: Codes, labels: Codes, c: int) -> Floats:
     return found / np.float32(near.shape[1])
 
 
+def _conflicting(same: Codes, labels: Codes) -> int:
+    """How many pictures have a copy with another label."""
+    pairs = np.unique(np.stack([same, labels]), axis=1)[0]
+    several, counts = np.unique(pairs, return_counts=True)
+    return int(np.isin(same, several[counts > 1]).sum())
+
+
 def _typical(place: Floats, labels: Codes, wrong: Floats) -> list[Codes]:
     """For each class the TYPICAL pictures nearest to its middle, of those that are surely right."""
     found = []
@@ -294,6 +312,6 @@ def summary_of(table: pa.Table) -> dict[str, Any]:
 
 
 NOISE = Measure(
-    NAME, 1, ("content_hash", "error", "label"), measure, columns=(PROBABILITY, SUGGESTED),
+    NAME, 2, ("content_hash", "error", "label"), measure, columns=(PROBABILITY, SUGGESTED),
     asked=True,
 )  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from PIL import Image
 
@@ -12,6 +13,8 @@ from recipe_core import recipe
 from recipe_core.data.label_noise.estimate import auroc
 from recipe_core.kernel.errors import Misuse
 from recipe_core.kernel.nouns import Finding
+from recipe_core.store import columns
+from recipe_core.store.workspace import Workspace
 
 N, C = 300, 3
 KINDS = ("apple", "pear", "plum")
@@ -84,6 +87,17 @@ def test_the_same_seed_says_the_same(place: Path) -> None:
     first = recipe.noise(place, **options)
     again = recipe.noise(place, **options)
     assert first.numbers == again.numbers
+
+
+def test_a_training_run_is_heard_and_named(place: Path) -> None:
+    options = {"embedding": "none", "probabilities": probabilities(place)}
+    assert "training" not in recipe.noise(place, **options).summary
+    margin = np.where(numbers(place) % 10 == 0, -1.0, 1.0)
+    rows = {"row": np.arange(N), "training_margin": margin}
+    recipe.add_columns(place, "training", pa.table(rows))
+    finding = recipe.noise(place, **options)
+    assert finding.numbers["trained_on"] == N and "training run" in finding.summary
+    columns.remove(Workspace(place), "training")
 
 
 def test_a_plain_scan_does_not_start_it_but_keeps_it(place: Path) -> None:
