@@ -358,7 +358,8 @@ def embed(
     Raises Misuse, MissingInput without pictures, WorkspaceError where the data set is scanned again
     meanwhile, and whatever `progress` raises to stop.
     """
-    from recipe_core.data.embedded import EMBEDDED, Options, measure_embedding, summary_of
+    from recipe_core.data.embedded import EMBEDDED, Options, kin, measure_embedding, summary_of
+    from recipe_core.data.embedded_pairs import PAIRS, measure_pairs
     from recipe_core.images.embedding import tidied
 
     place = _open(workspace)
@@ -366,8 +367,13 @@ def embed(
     held = files(place, found)
     options = Options(embedding, map, clusters, device, seed)
     table, made = measure_embedding(found, held, progress, options)
-    _keep_measured(place, folder, found, {EMBEDDED: table}, "recipe embed")
+    pairs = measure_pairs(found, held, made, kin(table, made), progress)
+    _keep_measured(place, folder, found, {EMBEDDED: table, PAIRS: pairs}, "recipe embed")
     tidied(held.folder, made.file)
+    by_copies = [c.id for c in checks("data") if PAIRS in c.measures]
+    report = results.read_report(place)
+    check(place.path, check_ids=[f.check for f in report.findings if f.check in by_copies]
+          if report else by_copies)  # fmt: skip
     return summary_of(table)
 
 

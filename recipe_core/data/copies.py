@@ -18,11 +18,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import numpy.typing as npt
 
+from recipe_core.data.embedded_pairs import PAIR_FIELDS, PAIRS
 from recipe_core.data.near_pairs import FLOOR, NEAR, RADIUS
 from recipe_core.data.pixel_copies import PIXELS, Codes, Rows, content_codes
 from recipe_core.kernel.errors import MissingInput
@@ -39,7 +40,8 @@ class Copies:
     exact    (k,) bool equal to the keeper in bytes or in every pixel (True for the keeper)
     same_bytes  (k,) bool equal to the keeper in bytes
     similarity  (k,) float32 to the keeper, 1 where exact
-    distance    (k,) int64 bits away from the keeper's hash, 0 where exact
+    distance    (k,) int64 bits away from the keeper's hash, 0 where exact, -1 where an embedding
+                found it
     how      (k,) object str: turn and part in words, '' where nothing was done
     """
 
@@ -159,6 +161,11 @@ class _Edges:
     part: npt.NDArray[np.generic]
     thinned: npt.NDArray[np.generic]
 
+    def and_(self, other: _Edges) -> _Edges:
+        """These pairs and those."""
+        return _Edges(*(np.concatenate([getattr(self, f.name), getattr(other, f.name)])
+                        for f in fields(self)))  # fmt: skip
+
     def where(self, kept: npt.NDArray[np.bool_]) -> _Edges:
         """The pairs marked in (k,) `kept`."""
         return _Edges(
@@ -181,7 +188,23 @@ def _edges(
     a, b = classes[table["row_a"].to_numpy()], classes[table["row_b"].to_numpy()]
     keep &= (a >= 0) & (b >= 0)
     thinned = table["thinned"].to_numpy()
-    return _Edges(a, b, alike, bits, turn, part, thinned).where(keep)
+    by_hash = _Edges(a, b, alike, bits, turn, part, thinned).where(keep)
+    return by_hash.and_(_by_embedding(evidence, classes, similarity, turned))
+
+
+def _by_embedding(evidence: Evidence, classes: Codes, similarity: float, turned: bool) -> _Edges:
+    """Pairs that an embedding nominated, where there is one: no hash, no bits (-1)."""
+    table = evidence.tables.get(PAIRS.name, PAIR_FIELDS.empty_table())
+    alike = table["similarity"].to_numpy()
+    turn, part = (np.asarray(table[c].to_numpy(), dtype=object) for c in ("turn", "part"))
+    a, b = classes[table["row_a"].to_numpy()], classes[table["row_b"].to_numpy()]
+    keep = (alike >= np.float32(similarity)) & (a >= 0) & (b >= 0) & (a != b)
+    if not turned:
+        keep &= turn == ""
+    n = len(a)
+    return _Edges(
+        a, b, alike, np.full(n, -1, np.int64), turn, part, np.zeros(n, np.bool_)
+    ).where(keep)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -479,8 +502,9 @@ def likened(path: npt.NDArray[np.object_], copies: Copies, i: int) -> str:
     if copies.exact[i]:
         return f"same pixels as {original}"
     how = f"{copies.how[i]}, " if copies.how[i] else ""
-    return (f"near copy of {original}, {how}{int(copies.distance[i])} bits away, "
-            f"similarity {copies.similarity[i]:.2f}")  # fmt: skip
+    bits = int(copies.distance[i])
+    apart = f"{bits} bits away" if bits >= 0 else "found by the embedding"
+    return f"near copy of {original}, {how}{apart}, similarity {copies.similarity[i]:.2f}"
 
 
 def scored(copies: Copies) -> npt.NDArray[np.float32]:

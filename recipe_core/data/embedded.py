@@ -108,6 +108,16 @@ def measure_embedding(
     return table.replace_schema_metadata({ABOUT: json.dumps(summary).encode()}), made
 
 
+def kin(table: pa.Table, made: Compact) -> Rows:
+    """(k, NEIGHBOURS) int64 places of each picture's neighbours among the described, -1: none."""
+    found = np.full((len(made.rows), NEIGHBOURS), -1, np.int64)
+    lists = table[NEAR_ROWS].combine_chunks()
+    lengths = np.diff(np.asarray(lists.offsets.to_numpy(), np.int64))
+    inside = np.arange(NEIGHBOURS) < lengths[:, None]
+    found[inside] = np.searchsorted(made.rows, np.asarray(lists.flatten().to_numpy(), np.int64))
+    return found
+
+
 def _named(groups: npt.NDArray[np.int32]) -> pa.Array:
     """Clusters as texts that sort by size: 01 is the largest."""
     digits = max(2, len(str(int(groups.max(initial=0)) + 1)))

@@ -23,6 +23,8 @@ from recipe_core.data.copies import (
     exact_copies,
     likened,
 )
+from recipe_core.data.embedded import EMBEDDED
+from recipe_core.data.embedded_pairs import PAIRS
 from recipe_core.data.near_pairs import FLOOR, NEAR, RADIUS
 from recipe_core.data.pixel_copies import PIXELS
 from recipe_core.kernel.check import Check
@@ -130,5 +132,5 @@ CHECK = Check(
     why="One of the labels is wrong, or the classes overlap: the loss cannot reach its floor.",
     params=Params,
     judge=judge,
-    measures=(PIXELS, NEAR),
+    measures=(PIXELS, NEAR, EMBEDDED, PAIRS),
 )

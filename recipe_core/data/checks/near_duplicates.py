@@ -21,6 +21,7 @@ from recipe_core.data.copies import (
     scored,
 )
 from recipe_core.data.embedded import EMBEDDED
+from recipe_core.data.embedded_pairs import PAIRS, card_numbers
 from recipe_core.data.near_pairs import FLOOR, NEAR, RADIUS
 from recipe_core.data.pixel_copies import PIXELS
 from recipe_core.data.planted_copies import (
@@ -75,6 +76,7 @@ def judge(evidence: Evidence, params: Params) -> Finding:
     radius = chosen_radius(evidence, params)
     copies = near_copies(evidence, radius, params.min_similarity, params.turned, params.protected)
     figures = numbers(copies, len(evidence)) | radius_numbers(evidence, radius, params)
+    figures |= by_embedding(evidence, params)
     curve = curve_charts(evidence, radius, params.min_similarity, params.turned)
     n, extra = len(evidence), copies.extra
     more = crowded(evidence, radius)
@@ -133,6 +135,14 @@ def numbers(copies: Copies, n: int) -> dict[str, object]:
     }
 
 
+def by_embedding(evidence: Evidence, params: Params) -> dict[str, object]:
+    """What an embedding adds to the hashes, where `recipe embed` has made one."""
+    if PAIRS.name not in evidence.tables:
+        return {"embedding": "none: recipe embed finds stronger crops and recoloured copies, too"}
+    pictures = int((evidence.table(EMBEDDED.name)["row"].to_numpy() >= 0).sum())
+    return card_numbers(evidence.table(PAIRS.name), params.min_similarity, pictures)
+
+
 def chart(copies: Copies, params: Params) -> Chart:
     edges = np.linspace(FLOOR, 1, 26)
     count, _ = np.histogram(copies.similarity[copies.rows != copies.keepers], edges)
@@ -150,5 +160,5 @@ CHECK = Check(
     "again and again.",
     params=Params,
     judge=judge,
-    measures=(PIXELS, NEAR, PLANTED, EMBEDDED),
+    measures=(PIXELS, NEAR, PLANTED, EMBEDDED, PAIRS),
 )

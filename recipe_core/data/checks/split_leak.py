@@ -24,6 +24,8 @@ from recipe_core.data.copies import (
     needs_two_splits,
     protected,
 )
+from recipe_core.data.embedded import EMBEDDED
+from recipe_core.data.embedded_pairs import PAIRS
 from recipe_core.data.near_pairs import FLOOR, NEAR, RADIUS
 from recipe_core.data.pixel_copies import PIXELS
 from recipe_core.kernel.check import Check
@@ -147,5 +149,5 @@ CHECK = Check(
     why="What was seen in training is answered from memory: the held-out score is too good.",
     params=Params,
     judge=judge,
-    measures=(PIXELS, NEAR),
+    measures=(PIXELS, NEAR, EMBEDDED, PAIRS),
 )
