@@ -285,7 +285,8 @@ def _fastest(found: Run, config: RunConfig) -> None:
     if not isinstance(rate, int | float):
         words.html('<span class="r-faint">No rate that was tried lowers the loss.</span>')
         return
-    words.html(f'<span class="r-faint">At {rate:g} the loss falls fastest.</span>')
+    which = ": the one that is set" if rate == config.lr else ""
+    words.html(f'<span class="r-faint">At {rate:g} the loss falls fastest{which}.</span>')
     if rate != config.lr:
         st.button(f"Take {rate:g}", key="overfit-take", on_click=_take, args=(float(rate),))
 
