@@ -3,7 +3,7 @@
     python benchmarks/label_noise.py                     clothing and cifar10 below RECIPE_REAL_DATA
     python benchmarks/label_noise.py --data cifar10 --only even:0.1,mutual:0.3 --seeds 1,2,3
     python benchmarks/label_noise.py --data cifar10 --only even:0.1 --subset 2500 --repeats 20
-    --keep FOLDER keeps scans, descriptions and the inverted kernel for the next part of the figures
+    --keep FOLDER keeps scans and descriptions of the pictures for the next part of the figures
 
 Labels are flipped evenly, from a class to its neighbour in the list (cycle), by the five pairs of
 Patrini et al. (CVPR 2017), or between the pairs that look most alike (mutual: hardest); the labels
