@@ -190,8 +190,12 @@ class Bench:
     def model(self, seed: int | None = None, width: float | None = None) -> nn.Module:
         """A fresh model on the device, every generator seeded before it is built.
 
+        What the task's file keeps in its globals is as it was when it was loaded.
+
         width  only where the task takes one (`task.takes_width`)
         """
+        if self.task.kept is not None:
+            self.task.kept.restore()
         seed_everything(self.seed if seed is None else seed)
         more = {} if width is None else {"width": width}
         return self.place.model(self.task.build_model(**more))

@@ -17,7 +17,7 @@ import linecache
 import sys
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import wraps
 from pathlib import Path
 from types import ModuleType
@@ -30,6 +30,7 @@ from recipe_core.kernel.errors import BadSetting, Misuse
 from recipe_core.training.config import RunConfig
 from recipe_core.training.devices import Place, place_of
 from recipe_core.training.images import Images
+from recipe_core.training.own_globals import OwnGlobals
 from recipe_core.training.product import Product, evaluator
 
 FUNCTIONS = (
@@ -52,6 +53,7 @@ class Task:
     given        names that the file defines; the others are the product's
     takes_width  whether build_model can be asked for a width
     said         sentences that building the model gave rise to
+    kept         the file's own globals as they were; None for the product's own pipeline
     """
 
     build_model: Callable[..., nn.Module]
@@ -78,6 +80,7 @@ class Task:
     place: Place
     product: Product
     said: list[str] = field(default_factory=list)
+    kept: OwnGlobals | None = None
 
     def own_line(self, error: BaseException) -> str:
         """`file:line: source` of the innermost frame in the user's file; '' where there is none."""
@@ -97,7 +100,8 @@ def load_task(path: Path | str | None, images: Images, config: RunConfig) -> Tas
     module = _module(file) if file else None
     own = _own(module, file) if module and file else {}
     _refuse_what_it_overrides(own, config, file)
-    return _task(product, own, file, said)
+    kept = OwnGlobals(module) if module else None
+    return replace(_task(product, own, file, said), kept=kept)
 
 
 def _task(product: Product, own: Mapping[str, Any], path: Path | None, said: list[str]) -> Task:

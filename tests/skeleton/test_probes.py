@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +43,49 @@ def test_a_plain_pipeline_passes(plain: Bench) -> None:
     for check in checks:
         finding = judged(check.CHECK, readings)
         assert finding.verdict == "pass", finding.summary
+
+
+SCALED = (
+    PLAIN
+    + """
+scaler, shared, steps, cache = None, nn.Linear(2, 2), [0], {}
+
+def train_step(model, batch, loss_fn, optimizer):
+    global scaler
+    if scaler is None:
+        scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
+    x, y = batch
+    optimizer.zero_grad()
+    with torch.autocast("cpu", dtype=torch.float16):
+        logits = model(x)
+    loss = loss_fn(logits.float(), y)
+    scaler.scale(loss).backward()
+    scaler.step(optimizer)
+    scaler.update()
+    steps[0] += 1
+    cache["seen"] = True
+    with torch.no_grad():
+        shared.weight += 1
+    return loss.detach()
+"""
+)
+
+
+def test_what_a_task_keeps_in_its_globals_does_not_reach_the_next_training(
+    two: Path, tmp_path: Path
+) -> None:
+    """A rate that diverges halves a scaler at every step; the next check trained at 1e-30."""
+    bench = bench_of(two, tmp_path, SCALED)
+    own = vars(sys.modules["recipe_task_task"])
+    weight = own["shared"].weight.detach().clone()
+    readings = Readings({p.name: probed(p, bench) for c in (learning_rate, overfit_batch)
+                         for p in c.CHECK.probes}, about(bench))  # fmt: skip
+    assert own["scaler"] is not None and own["steps"] != [0] and own["cache"]
+    finding = judged(overfit_batch.CHECK, readings)
+    assert finding.verdict == "pass", finding.summary
+    bench.model()
+    assert own["scaler"] is None and own["steps"] == [0]
+    assert torch.equal(own["shared"].weight, weight) and own["cache"] == {"seen": True}
 
 
 def test_the_best_constant_output_costs_the_entropy_of_the_shares(plain: Bench) -> None:
