@@ -6,7 +6,8 @@ VENV      ?= .venv
 DATA      ?=
 WORKSPACE ?=
 PORT      ?= 8501
-JOBS      ?= 2
+# More than there are cores: many tests wait, for a process to die or a page to come.
+JOBS      ?= 3
 export PYTHON DATA WORKSPACE PORT
 
 BIN := $(VENV)/bin
@@ -75,11 +76,12 @@ lint: $(VENV)/.installed-dev
 # One thread each: two workers that both take all cores for tiny nets wait for each other.
 unit: export OMP_NUM_THREADS = 1
 unit: $(VENV)/.installed-dev
-	$(BIN)/pytest -n $(JOBS) --dist loadfile -m "not browser and not gpu" --ignore tests/planted
+	$(BIN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder \
+	    -m "not browser and not gpu" --ignore tests/planted
 	$(BIN)/pytest -n $(JOBS) -m "not browser and not gpu" tests/planted
 
 browser: $(VENV)/.installed-dev
-	$(BIN)/pytest -n $(JOBS) --dist loadfile -m "browser and not gpu"
+	$(BIN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "browser and not gpu"
 
 bench: $(VENV)/.installed-dev
 	@$(BIN)/python benchmarks/run.py

@@ -59,7 +59,7 @@ def test_the_order_of_arrival_also_past_a_killed_and_a_cancelled_one(place: Path
     os.kill(pid, signal.SIGKILL)  # the kernel lets go of its device
     under_way(place, third)
     assert pipeline.run(place, first).status == "lost"
-    assert pipeline.run(place, fourth).waiting == (third,)
+    until(lambda: pipeline.run(place, fourth).waiting == (third,))
     pipeline.stop(place, third)
     assert under_way(place, fourth).status == "running"
 
