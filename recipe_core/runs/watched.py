@@ -72,6 +72,9 @@ def stop(who: Identity, *, grace_s: float = 3.0) -> None:
     if not alive(who):
         return
     tree = _tree(who.pid)
+    deadline = time.monotonic() + grace_s
+    while _deaf(who.pid) and alive(who) and time.monotonic() < deadline:
+        time.sleep(0.02)
     with contextlib.suppress(ProcessLookupError):
         os.kill(who.pid, signal.SIGINT)
     if _gone(who, grace_s):
@@ -80,6 +83,17 @@ def stop(who: Identity, *, grace_s: float = 3.0) -> None:
         with contextlib.suppress(psutil.Error):
             process.kill()
     _gone(who, grace_s)
+
+
+def _deaf(pid: int) -> bool:
+    """Whether it ignores SIGINT, as what a shell started in the background does until it has
+    begun; False where that cannot be read (not Linux)."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")
+        ignored = next(line for line in status.splitlines() if line.startswith("SigIgn:"))
+    except (OSError, StopIteration):
+        return False
+    return bool(int(ignored.split()[1], 16) >> (signal.SIGINT - 1) & 1)
 
 
 def _tree(pid: int) -> list[psutil.Process]:
