@@ -78,7 +78,7 @@ unit: export OMP_NUM_THREADS = 1
 unit: $(VENV)/.installed-dev
 	$(BIN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder \
 	    -m "not browser and not gpu" --ignore tests/planted
-	$(BIN)/pytest -n auto -m "not browser and not gpu" tests/planted
+	$(BIN)/pytest -n 2 -m "not browser and not gpu" tests/planted
 
 browser: $(VENV)/.installed-dev
 	$(BIN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "browser and not gpu"
