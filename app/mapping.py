@@ -10,7 +10,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import opened, plots, running, task_files, words
+from app import newest_run, opened, plots, task_files, words
 from recipe_core import pipeline
 from recipe_core.data import clusters
 from recipe_core.data.browse import Browser, Filter
@@ -18,10 +18,8 @@ from recipe_core.data.embedded import MAP_X, MAP_Y, NAME, summary_of
 from recipe_core.data.flat_map import KINDS
 from recipe_core.kernel.errors import RecipeError
 from recipe_core.reporting.wording import counted, in_markdown
-from recipe_core.runs.watching import Run
 
 PROBLEM = "map-problem"
-SECONDS_BETWEEN_LOOKS = 2.0
 MILLISECONDS = 8
 """That a picture takes on two cores, described by patches and laid out by t-SNE."""
 SPOKEN = {"tsne": "t-SNE: neighbours stay neighbours", "pca": "PCA: the two main directions"}
@@ -31,18 +29,18 @@ def map_(place: Browser, filter: Filter) -> None:
     """The map of all samples, those of the filter in colour; or what it takes to draw one."""
     if problem := st.session_state.pop(PROBLEM, None):
         words.problem(problem)
-    run = _latest()
+    run = newest_run.newest("embed")
     if run is not None and run.live:
-        st.fragment(_live, run_every=SECONDS_BETWEEN_LOOKS)(run.id)
+        newest_run.watched(run, "map", PROBLEM)
         return
     if MAP_X not in place.numeric or MAP_Y not in place.numeric:
-        _ended_badly(run)
+        newest_run.ended_badly(run)
         _introduction()
         return
     plots.on_map(place, filter, MAP_X, MAP_Y)
     st.caption(in_markdown(_about()))
     with st.expander("Draw it again", icon=":material/refresh:", type="compact"):
-        _ended_badly(run)
+        newest_run.ended_badly(run)
         _form()
 
 
@@ -56,36 +54,6 @@ def _about() -> str:
     return (f"{about['pictures']:,} pictures by {about['embedding']}. "
             f"{SPOKEN.get(about['map'], about['map'])}. Neighbours: {exact}. "
             "Only what lies close together means something, not the directions.")  # fmt: skip
-
-
-def _latest() -> Run | None:
-    return next((r for r in pipeline.runs(opened.workspace()) if r.kind == "embed"), None)
-
-
-def _live(run_id: str) -> None:
-    run = _latest()
-    if run is None or not run.live or run.id != run_id:
-        st.rerun()
-    with st.container(border=True, key="map-progress"):
-        words.html(running.headline(run) + running.bar(run.progress))
-        st.code(run.command, language=None, wrap_lines=True)
-        st.button("Stop", icon=":material/stop:", key="map-stop", on_click=_stop, args=(run.id,))
-        st.caption("It goes on when this tab is closed.")
-
-
-def _stop(run_id: str) -> None:
-    try:
-        pipeline.stop(opened.workspace(), run_id, wait=False)
-    except RecipeError as e:
-        st.session_state[PROBLEM] = str(e)
-
-
-def _ended_badly(run: Run | None) -> None:
-    if run is None or run.status == "done":
-        return
-    words.html(running.headline(run))
-    said = run.message or f"The run ended as {run.status}."
-    (words.note if run.status == "stopped" else words.problem)(said)
 
 
 def _introduction() -> None:

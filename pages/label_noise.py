@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from app import decisions_bar, opened, running, task_files, words
+from app import decisions_bar, newest_run, opened, task_files, words
 from app.cards import chart, full_card, link_to_rows
 from app.nothing import report_or_stop
 from app.picture import picture
@@ -24,12 +24,10 @@ from recipe_core.data.properties import percent
 from recipe_core.kernel.errors import RecipeError
 from recipe_core.kernel.nouns import Chart, Finding, Subjects
 from recipe_core.reporting.wording import counted, escaped, shortened
-from recipe_core.runs.watching import Run
 from recipe_core.store.decisions import Kind
 
 PAGES = Path(__file__).resolve().parent
 PROBLEM, CELL, SKIPPED = "noise-problem", "noise-cell", "noise-skipped"
-SECONDS_BETWEEN_LOOKS = 2.0
 LEAST = 0.1  # P(wrong) from which a picture is worth a place in the table of pairs
 MOST_CLASSES = 20
 
@@ -41,12 +39,12 @@ def main() -> None:
     decisions_bar.announce()
     if problem := st.session_state.pop(PROBLEM, None):
         words.problem(problem)
-    run = _latest()
+    run = newest_run.newest("noise")
     if run is not None and run.live:
-        st.fragment(_live, run_every=SECONDS_BETWEEN_LOOKS)(run.id)
+        newest_run.watched(run, "noise", PROBLEM)
         return
     if NAME not in opened.evidence().tables:
-        _ended_badly(run)
+        newest_run.ended_badly(run)
         _introduction()
         return
     finding = recipe.judge(opened.workspace(), NAME)
@@ -58,37 +56,7 @@ def main() -> None:
         _form()
 
 
-# -- looking ------------------------------------------------------------------------------------
-
-
-def _latest() -> Run | None:
-    return next((r for r in pipeline.runs(opened.workspace()) if r.kind == "noise"), None)
-
-
-def _live(run_id: str) -> None:
-    run = _latest()
-    if run is None or not run.live or run.id != run_id:
-        st.rerun()
-    with st.container(border=True, key="noise-progress"):
-        words.html(running.headline(run) + running.bar(run.progress))
-        st.code(run.command, language=None, wrap_lines=True)
-        st.button("Stop", icon=":material/stop:", key="noise-stop", on_click=_stop, args=(run.id,))
-        st.caption("It goes on when this tab is closed.")
-
-
-def _stop(run_id: str) -> None:
-    try:
-        pipeline.stop(opened.workspace(), run_id, wait=False)
-    except RecipeError as e:
-        st.session_state[PROBLEM] = str(e)
-
-
-def _ended_badly(run: Run | None) -> None:
-    if run is None or run.status == "done":
-        return
-    words.html(running.headline(run))
-    said = run.message or f"The run ended as {run.status}."
-    (words.note if run.status == "stopped" else words.problem)(said)
+# -- asking --------------------------------------------------------------------------------------
 
 
 def _introduction() -> None:

@@ -116,10 +116,10 @@ def _table(was_live: bool) -> None:
 
 def wanted(run: Run, statuses: Sequence[str], kind: str, text: str, only_starred: bool) -> bool:
     """Whether the ledger shows this run."""
-    said = f"{run.title} {run.id} {pipeline.noted(run)}".lower()
+    sought = text.strip().lower()
     return (
         (not statuses or run.status in statuses) and kind in ("", run.kind)
-        and text.strip().lower() in said
+        and (not sought or sought in f"{run.title} {run.id} {pipeline.noted(run)}".lower())
         and (not only_starred or pipeline.starred(run))
     )  # fmt: skip
 

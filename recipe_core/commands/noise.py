@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from recipe_core.commands import printed
 from recipe_core.commands.following import followed
 from recipe_core.kernel.errors import Misuse
 
 if TYPE_CHECKING:
     from recipe_core.kernel.nouns import Finding
-
-BROKE = 3
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -56,7 +54,7 @@ def run(asked: argparse.Namespace) -> int:
     followed(place, run_id)
     finding = recipe.judge(place, "label_noise")
     _print_json(place, finding) if asked.json else _tell(finding)
-    return BROKE if finding.verdict == "error" else 0
+    return printed.BROKE if finding.verdict == "error" else 0
 
 
 def _print_json(place: Path, finding: Finding) -> None:
@@ -74,5 +72,4 @@ def _print_json(place: Path, finding: Finding) -> None:
 def _tell(finding: Finding) -> None:
     from recipe_core.reporting.terminal import PLAIN, finding_block
 
-    width = min(shutil.get_terminal_size((100, 24)).columns, 120)
-    print(finding_block(finding, width, PLAIN), flush=True)
+    print(finding_block(finding, printed.width(), PLAIN), flush=True)
