@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from recipe_core.runs.folder import RunFolder
-from recipe_core.runs.log import COLUMNS
+from recipe_core.runs.log import COLUMNS, Points
 
 MOST = 3000
 
@@ -65,12 +65,8 @@ def curves(
         )
 
 
-Points = npt.NDArray[np.float64]
-"""(n, log.COLUMNS), by x"""
-
-
 def _points(db: sqlite3.Connection, key: int, after: int) -> Points:
-    """Those measured after a step; of two with the same x the one that was logged later."""
+    """Those measured after a step, by x; of two with the same x the one that was logged later."""
     rows = db.execute(
         "SELECT points FROM chunks WHERE name = ? AND last > ? ORDER BY id", (key, after)
     )
