@@ -3,7 +3,7 @@
     python benchmarks/planted_bugs.py [--must] [--jobs 2] [--only NAME]… [--without-rival]
 
 Every task of tests/planted/tasks meets every check (--must: bugs meet only the checks of which one
-must fail). The same tasks are judged by the five rules of neural_net_checklist.
+must fail; --only-rival: none). The same tasks are judged by the five rules of neural_net_checklist.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import os
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--only", action="append", default=[])
     parser.add_argument("--without-rival", action="store_true")
+    parser.add_argument("--only-rival", action="store_true")
     parser.add_argument("--rival-steps", type=int, default=OVERFIT_STEPS)
     asked = parser.parse_args()
     tasks = [t for t in (*catalogue.bugs(), *catalogue.healthy())
@@ -44,11 +46,14 @@ def main() -> None:
         for data in {t.data for t in tasks}:
             workspace_of(data, Path(folder))
         steps = 0 if asked.without_rival else asked.rival_steps
-        work = [(t, folder, asked.must, steps) for t in tasks]
-        context = multiprocessing.get_context("spawn")
-        with context.Pool(asked.jobs, maxtasksperchild=1) as pool:
+        checks = "must" if asked.must else "none" if asked.only_rival else "all"
+        work = [(t, folder, checks, steps) for t in tasks]
+        # Not multiprocessing.Pool: its workers may have no children, and loaders have workers.
+        with ProcessPoolExecutor(
+            asked.jobs, multiprocessing.get_context("spawn"), max_tasks_per_child=1
+        ) as pool:
             rows = []
-            for row in pool.imap(one, work):
+            for row in pool.map(one, work):
                 rows.append(row)
                 print_row(*row)
     print_figures(rows, asked.rival_steps)
@@ -57,15 +62,15 @@ def main() -> None:
 Row = tuple[PlantedTask, dict[str, Any], dict[str, bool], float]
 
 
-def one(work: tuple[PlantedTask, str, bool, int]) -> Row:
+def one(work: tuple[PlantedTask, str, str, int]) -> Row:
     """One task: what the checks say, which rules of the rival it breaks, seconds of the checks."""
     import torch
 
-    task, folder, must, steps = work
+    task, folder, checks, steps = work
     torch.set_num_threads(1)
     os.environ["OMP_NUM_THREADS"] = "1"
-    asked = [c for c in recipe.checks("skeleton") if c.id != "human_baseline"]
-    if must and not task.healthy:
+    asked = [c for c in recipe.checks("skeleton") if c.id != "human_baseline" and checks != "none"]
+    if checks == "must" and not task.healthy:
         asked = [c for c in asked if c.id in task.must]
     start = time.perf_counter()
     try:
@@ -102,17 +107,26 @@ def print_figures(rows: list[Row], steps: int) -> None:
     bugs = [r for r in rows if not r[0].healthy]
     sound = [r for r in rows if r[0].healthy]
     print("\n| | n | k | rate, 95 % interval |\n|---|---|---|---|")
+    if any(f for _, f, _, _ in rows):
+        print_ours(bugs, sound)
+    if any(b for _, _, b, _ in rows):
+        print_rival(bugs, sound, steps)
+
+
+def print_ours(bugs: list[Row], sound: list[Row]) -> None:
     line("bugs caught by a right check", len(bugs), sum(caught(t, f) for t, f, _, _ in bugs))
     aside = sum(any(k not in t.must + t.may for k in accused(t, f)) for t, f, _, _ in bugs)
     line("bugs with an accusation beside the point", len(bugs), aside)
     line("healthy tasks accused", len(sound), sum(bool(accused(t, f)) for t, f, _, _ in sound))
     judged = sum(len(f) for _, f, _, _ in sound)
     line("healthy findings that accuse", judged, sum(len(accused(t, f)) for t, f, _, _ in sound))
-    if any(b for _, _, b, _ in rows):
-        line(f"rival: bugs that break a rule (overfit in {steps:,} steps)", len(bugs),
-             sum(any(b.values()) for _, _, b, _ in bugs))  # fmt: skip
-        line("rival: healthy tasks that break a rule", len(sound),
-             sum(any(b.values()) for _, _, b, _ in sound))  # fmt: skip
+
+
+def print_rival(bugs: list[Row], sound: list[Row], steps: int) -> None:
+    line(f"rival: bugs that break a rule (overfit in {steps:,} steps)", len(bugs),
+         sum(any(b.values()) for _, _, b, _ in bugs))  # fmt: skip
+    line("rival: healthy tasks that break a rule", len(sound),
+         sum(any(b.values()) for _, _, b, _ in sound))  # fmt: skip
 
 
 def line(what: str, n: int, k: int) -> None:
