@@ -1,6 +1,6 @@
 """What does it cost a loop of 1 ms steps to log three values and its progress at every step?
 
-    python benchmarks/logging_overhead.py [--rounds 12] [--steps 1000] [--ms 1.0]
+    python benchmarks/logging_overhead.py [--rounds 8] [--steps 4000] [--ms 1.0]
 
 A loop of array code with the log, the heartbeat and the look at the process tree of a real run.
 Printed, as processor time per step, median over the rounds with the quartiles: what the calls take
@@ -36,8 +36,8 @@ Step = Callable[[], object]
 def main() -> None:
     """Prints the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=12)
-    parser.add_argument("--steps", type=int, default=1000)
+    parser.add_argument("--rounds", type=int, default=8)
+    parser.add_argument("--steps", type=int, default=4000)
     parser.add_argument("--ms", type=float, default=1.0)
     asked = parser.parse_args()
     step = _array(asked.ms)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import psutil
 
+CHILDREN = Path("/proc/thread-self/children")
 Look = Callable[[], Mapping[str, Any]]
 
 
@@ -46,11 +49,26 @@ def watcher(device: str) -> Look:
 
 def _family(known: dict[int, psutil.Process]) -> list[psutil.Process]:
     """This process and its descendants; the same objects as last time, which know their times."""
-    me = psutil.Process()
-    found = {p.pid: known.get(p.pid, p) for p in [me, *me.children(recursive=True)]}
+    found: dict[int, psutil.Process] = {}
+    for pid in [os.getpid(), *_descendants(os.getpid())]:
+        with contextlib.suppress(psutil.Error):
+            found[pid] = known.get(pid) or psutil.Process(pid)
     known.clear()
     known.update(found)
     return list(found.values())
+
+
+def _descendants(pid: int) -> Iterator[int]:
+    """Linux names a thread's children; psutil would read every process of the machine for them."""
+    if not CHILDREN.exists():
+        yield from (p.pid for p in psutil.Process(pid).children(recursive=True))
+        return
+    with contextlib.suppress(OSError):  # a process or thread may just have ended
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            with contextlib.suppress(OSError):
+                for child in map(int, (thread / "children").read_text().split()):
+                    yield child
+                    yield from _descendants(child)
 
 
 def _gpu(device: str) -> Look:
