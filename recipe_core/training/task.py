@@ -10,15 +10,18 @@ line first.
 
 from __future__ import annotations
 
+import atexit
 import difflib
 import importlib.util
 import inspect
 import linecache
+import shutil
 import sys
+import tempfile
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import wraps
+from functools import cache, wraps
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -139,7 +142,8 @@ def _module(path: Path) -> ModuleType:
     if spec is None or spec.loader is None:
         raise Misuse(f"{path} is no Python file; a task file ends in .py.")
     module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # a worker of a DataLoader looks its functions up by this name
+    sys.modules[name] = module  # a worker of a DataLoader looks its functions up by this name …
+    _let_import(name, path)  # … and imports it where it is not forked
     try:
         spec.loader.exec_module(module)
     except SyntaxError as e:
@@ -148,6 +152,28 @@ def _module(path: Path) -> ModuleType:
     except Exception as e:
         raise _at_fault(e, path) from e
     return module
+
+
+def _let_import(name: str, path: Path) -> None:
+    """A fresh process with this one's sys.path finds the module: so macOS starts loaders' workers.
+
+    It finds a file of the module's name, which runs the user's, as the last of that name was.
+    """
+    (_importable() / f"{name}.py").write_text(
+        "import importlib.util, sys\n"
+        f"spec = importlib.util.spec_from_file_location(__name__, {str(path.resolve())!r})\n"
+        "sys.modules[__name__] = importlib.util.module_from_spec(spec)\n"
+        "spec.loader.exec_module(sys.modules[__name__])\n",
+        encoding="utf-8",
+    )
+
+
+@cache
+def _importable() -> Path:
+    folder = tempfile.mkdtemp(prefix="recipe-tasks-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    sys.path.append(folder)
+    return Path(folder)
 
 
 def _own(module: ModuleType, path: Path) -> dict[str, Any]:

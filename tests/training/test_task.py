@@ -184,3 +184,26 @@ def test_every_worker_of_a_loader_has_its_own_seed(small: Bench, tmp_path: Path)
     first = drawn(1)
     assert len(set(first)) == len(first) == 44
     assert drawn(1) == first and drawn(2) != first
+
+
+def test_a_loaders_worker_that_is_not_forked_finds_the_files_own_classes(load: Load) -> None:
+    task = load("""
+        from pathlib import Path
+
+        from torch.utils.data import DataLoader, Dataset
+
+        class Doubled(Dataset):
+            def __init__(self, values):
+                self.values = values
+
+            def __len__(self):
+                return len(self.values)
+
+            def __getitem__(self, i):
+                return 2 * self.values[i], Path(__file__).name
+
+        def train_loader(dataset, batch_size, seed):
+            return DataLoader(Doubled([1, 2, 3]), num_workers=1, multiprocessing_context="spawn")
+    """)
+    seen = [(int(x), name) for x, (name,) in task.train_loader(None, 1, 0)]
+    assert seen == [(2, "my.py"), (4, "my.py"), (6, "my.py")]
