@@ -67,6 +67,8 @@ def one(work: tuple[PlantedTask, str, str, int]) -> Row:
     import torch
 
     task, folder, checks, steps = work
+    # A spawned process would spawn the workers of its loaders, too; a run's own process forks them.
+    multiprocessing.set_start_method(None, force=True)
     torch.set_num_threads(1)
     os.environ["OMP_NUM_THREADS"] = "1"
     asked = [c for c in recipe.checks("skeleton") if c.id != "human_baseline" and checks != "none"]
