@@ -5,6 +5,7 @@ All from a run's stored predictions; no model is loaded. Intervals are Wilson's.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -47,24 +48,29 @@ class Bin:
 
 def confusion(targets: Ints, predicted: Ints, n_classes: int) -> npt.NDArray[np.int64]:
     """(C, C) counts, row: given label, column: prediction."""
-    cells = np.bincount(targets * n_classes + predicted, minlength=n_classes**2)
-    return cells.reshape(n_classes, n_classes)
+    from sklearn.metrics import confusion_matrix
+
+    return np.asarray(confusion_matrix(targets, predicted, labels=np.arange(n_classes)))
 
 
 def class_scores(matrix: npt.NDArray[np.int64], names: Sequence[str]) -> tuple[ClassScore, ...]:
     """Recall, precision and F1 of every class; NaN where nothing was counted."""
-    hits, given, said = np.diag(matrix), matrix.sum(axis=1), matrix.sum(axis=0)
+    from sklearn.metrics import precision_recall_fscore_support
+
+    given, said = np.indices(matrix.shape).reshape(2, -1)
+    precision, recall, f1, _ = precision_recall_fscore_support(
+        given, said, labels=np.arange(len(matrix)), sample_weight=matrix.ravel(),
+        zero_division=np.nan,
+    )  # fmt: skip
     return tuple(
         ClassScore(
-            name, int(n), int(m), _share(h, n), wilson(int(h), int(n)), _share(h, m),
-            wilson(int(h), int(m)), _share(2 * h, n + m),
+            name, int(n), int(m), float(recall[k]), wilson(int(hits), int(n)),
+            float(precision[k]), wilson(int(hits), int(m)), float(f1[k]) if n + m else math.nan,
         )
-        for name, h, n, m in zip(names, hits, given, said, strict=True)
+        for k, (name, hits, n, m) in enumerate(
+            zip(names, np.diag(matrix), matrix.sum(axis=1), matrix.sum(axis=0), strict=True)
+        )
     )  # fmt: skip
-
-
-def _share(part: int, whole: int) -> float:
-    return float(part / whole) if whole else float("nan")
 
 
 def reliability(

@@ -49,18 +49,6 @@ class Predictions:
             "balanced_accuracy": float(np.mean(recalls)),
         }
 
-    def recalls(self, num_classes: int) -> npt.NDArray[np.float64]:
-        """(num_classes,) float64: share of each class that was recognised, NaN without any."""
-        n = np.bincount(self.targets, minlength=num_classes)
-        hits = np.bincount(self.targets[self.labels == self.targets], minlength=num_classes)
-        return np.asarray(np.where(n > 0, hits / np.maximum(n, 1), np.nan))
-
-    def confusion(self, num_classes: int) -> Indices:
-        """(num_classes, num_classes) int64: rows targets, columns predictions."""
-        table = np.zeros((num_classes, num_classes), np.int64)
-        np.add.at(table, (self.targets, self.labels), 1)
-        return table
-
 
 def predictions(
     model: nn.Module,
