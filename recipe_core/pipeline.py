@@ -454,11 +454,12 @@ def sanity(
     try:
         while True:
             state = run(place, run_id)
-            found = _found_so_far(place, state)
-            for f in found.findings:
-                if tell is not None and f.check not in told:
-                    told.add(f.check)
-                    tell(f)
+            if not state.live or _finished(state) - told:  # judging draws pictures: not in vain
+                found = _found_so_far(place, state)
+                for f in found.findings:
+                    if tell is not None and f.check not in told:
+                        tell(f)
+                told |= _finished(state)
             if not state.live:
                 break
             doing = state.progress
@@ -473,11 +474,14 @@ def sanity(
     return found
 
 
+def _finished(state: Run) -> set[str]:
+    return {c["id"] for c in state.result.get("checks", ())}
+
+
 def _found_so_far(place: Path, state: Run) -> Sanity:
     from recipe_core.skeleton.battery import judged_again, with_ids
 
-    asked = state.config
-    finished = {c["id"] for c in state.result.get("checks", ())}
+    asked, finished = state.config, _finished(state)
     store = _store(place, asked["key"])
     findings = judged_again(
         store, recipe.evidence(place), with_ids(asked["checks"]), asked["overrides"]

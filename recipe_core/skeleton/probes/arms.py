@@ -27,8 +27,12 @@ from recipe_core.training.floors import as_output, output_kind
 SEEDS = 3
 STEPS = 100
 FEWEST = 20
-SECONDS = 8.0
-"""Of one training; nine of them are made, and those of a wider net are longer."""
+SECONDS = 3.5
+"""Of one training, of the processors' time that one core gives; nine of them are made."""
+WIDER_SECONDS = 5.0
+"""Of one training of the wider net, of which three are made."""
+MOST_SECONDS, MOST_WIDER_SECONDS = 48.0, 96.0
+"""After so long a training is given up: the fewest steps that tell anything may take long."""
 HELD_OUT = 512
 TRAINED_ON = 256
 WIDTH = 2.0
@@ -51,7 +55,7 @@ def arms(bench: Any, progress: Progress) -> Reading:
     found: dict[str, list[Any]] = {}
     for k in range(SEEDS):
         for arm in ("real", "zero"):
-            clock = Clock(6 * SECONDS, progress, f"{arm} pictures, seed {k + 1} of {SEEDS}")
+            clock = Clock(MOST_SECONDS, progress, f"{arm} pictures, seed {k + 1} of {SEEDS}")
             _collect(found, arm, data.judged(_trained(bench, k, plan, clock, arm == "zero", None),
                                              arm == "zero"))  # fmt: skip
     found |= _constant(bench, data)
@@ -86,13 +90,15 @@ def wider(bench: Any, progress: Progress) -> Reading:
                            "for a wider net")  # fmt: skip
     count = [sum(p.numel() for p in bench.model(width=w).parameters()) for w in (1.0, WIDTH)]
     plan = _plan(bench)
-    plan["steps"] = max(FEWEST, int(plan["steps"] * min(1.0, 2 * count[0] / count[1] + 0.25)))
+    # In proportion to its parameters: a convolution's work is its weights times its places.
+    wide_step_s = plan["step_s"] * count[1] / count[0]
+    plan["steps"] = int(np.clip(WIDER_SECONDS / wide_step_s, FEWEST, plan["steps"]))
     data = _Judged(bench, plan["wide"])
     found: dict[str, list[Any]] = {}
     for k in range(SEEDS):
         for name, width in (("", None), ("wide_", WIDTH)):
             said = "as wide as it is" if width is None else "twice as wide"
-            clock = Clock(12 * SECONDS, progress, f"{said}, seed {k + 1} of {SEEDS}")
+            clock = Clock(MOST_WIDER_SECONDS, progress, f"{said}, seed {k + 1} of {SEEDS}")
             model, curve = _trained(bench, k, plan, clock, False, width)
             z = eval_logits(bench, model, data.train[0])
             found.setdefault(f"{name}loss", []).append(_mean(bench, z, data.train[1]))
@@ -111,8 +117,10 @@ def _plan(bench: Any) -> dict[str, Any]:
     batch = None
     if step_s * STEPS > SECONDS and size > SMALL_BATCH:
         batch, step_s = SMALL_BATCH, step_s * SMALL_BATCH / size
-    steps = int(np.clip(SECONDS / max(step_s, 1e-6), FEWEST, STEPS))
-    return {"steps": steps, "batch": batch or size, "size": batch, "wide": step_s < 0.05}
+    step_s = max(step_s, 1e-6)
+    steps = int(np.clip(SECONDS / step_s, FEWEST, STEPS))
+    return {"steps": steps, "step_s": step_s, "batch": batch or size, "size": batch,
+            "wide": step_s < 0.05}  # fmt: skip
 
 
 class _Judged:
