@@ -20,6 +20,7 @@ import streamlit as st  # noqa: E402
 from starlette.middleware import Middleware  # noqa: E402
 from starlette.middleware.trustedhost import TrustedHostMiddleware  # noqa: E402
 
+from app.ahead import Ahead  # noqa: E402
 from app.guard import SafeHeaders, SameOrigin  # noqa: E402
 from app.routes import ROUTES  # noqa: E402
 from app.warming import warmed  # noqa: E402
@@ -63,6 +64,7 @@ def guards(hosts: list[str]) -> list[Middleware]:
         Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False),
         Middleware(SafeHeaders),
         Middleware(SameOrigin),
+        Middleware(Ahead),
     ]
 
 

@@ -3,6 +3,7 @@
 dataset.json      name, root, format, class names, splits, notes
 samples.parquet   one row per sample, every measured column
 boxes.parquet     boxes in pixels
+*.arrow           both once more, to be mapped (see mapped.py)
 tables.json       measure name -> file below tables/
 findings.json     every finding with its thresholds and charts, versions, date
 subjects.parquet  check, row, score, group, detail
@@ -38,6 +39,7 @@ from recipe_core.kernel.nouns import (
 )
 from recipe_core.kernel.plain import plain
 from recipe_core.kernel.report import Report, further
+from recipe_core.store.mapped import read_either, write_both
 from recipe_core.store.workspace import (
     Workspace,
     read_arrays,
@@ -69,16 +71,16 @@ def write_dataset(
             "notes": [asdict(n) for n in dataset.notes],
         },
     )  # fmt: skip
-    write_table(folder / "samples.parquet", samples)
-    write_table(folder / "boxes.parquet", boxes)
+    write_both(folder / "samples.parquet", samples)
+    write_both(folder / "boxes.parquet", boxes)
 
 
 def read_evidence(workspace: Workspace) -> Evidence:
     """Everything measured so far. Raises WorkspaceError before the first finished scan."""
     folder = _folder(workspace)
     stored = read_json(folder / "dataset.json")
-    samples = read_table(folder / "samples.parquet")
-    boxes = read_table(folder / "boxes.parquet")
+    samples = read_either(folder / "samples.parquet")
+    boxes = read_either(folder / "boxes.parquet")
     dataset = Dataset(
         stored["name"], Path(os.fsdecode(bytes.fromhex(stored["root"]))), stored["format"],
         samples.select(SAMPLE_FIELDS.names), boxes, tuple(stored["class_names"]),

@@ -213,7 +213,8 @@ def write_table(path: Path, table: pa.Table) -> None:
 def read_table(path: Path, columns: list[str] | None = None) -> pa.Table:
     """Reads a Parquet file of ours. Raises WorkspaceError where it is damaged."""
     try:
-        return pq.read_table(path, columns=columns, memory_map=False)
+        # pq.read_table would load Arrow's data sets first: 0.4 s of imports
+        return pq.ParquetFile(path).read(columns)
     except (OSError, pa.ArrowException) as e:
         raise WorkspaceError(f"{path} cannot be read ({e}). Scan the data set again.") from None
 

@@ -17,8 +17,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from scipy.stats import binom
-
 from recipe_core.kernel.check import Check, Probe
 from recipe_core.kernel.nouns import Chart, Finding, Table
 from recipe_core.kernel.params import setting
@@ -112,6 +110,8 @@ def activations(read: Reading, params: Params) -> list[Problem]:
 def _limit(units: int, params: Params, *, first: bool) -> int:
     """Units of a layer that may do nothing."""
     if first:
+        from scipy.stats import binom  # 1 s of imports, which every list of checks would wait for
+
         return int(binom.ppf(1 - params.chance, units, 0.5))
     return int(params.trained * units)
 
