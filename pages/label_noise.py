@@ -124,7 +124,8 @@ def tiles(finding: Finding) -> str:
          "1: always, 0.5: as by chance"),
         ("Look at, to find half of them", f"{half:,}", f"{most:,} to find 90 %", "as expected"),
         ("The classifier agrees with the labels", percent(n["classifier_agrees"]),
-         shortened(str(n["embedding"]), 60), "on pictures that it never saw"),
+         shortened(" · ".join(filter(None, (str(n["embedding"]), str(n["probabilities"])))), 60),
+         "on pictures that it never saw"),
     )  # fmt: skip
     return '<div class="r-tiles">' + "".join(
         f'<div class="r-tile"><span>{escaped(a)}</span><b>{escaped(b)}</b><i>{escaped(c)}</i>'
@@ -171,7 +172,7 @@ def _now(found: Queue) -> int | None:
     words.html(
         f'<div class="r-row" style="justify-content:space-between"><span>Labelled '
         f"<b>{escaped(given)}</b>, {looks}</span>"
-        f'<span class="r-faint" id="noise-place">{percent(found.wrong[i])} probably wrong · '
+        f'<span class="r-faint" id="noise-place">{escaped(_chance(found.wrong[i]))} likely wrong · '
         f"{seen + 1:,} of {int(mine.sum()):,}</span></div>"
     )
     values = columns_of(row)
@@ -182,6 +183,11 @@ def _now(found: Queue) -> int | None:
         picture(one, None, "one", key="noise-picture", height=340)
     _buttons(row, given, suggested if other else "")
     return _beside(found, i, suggested)
+
+
+def _chance(p: float) -> str:
+    """A probability that is never said to be certainty."""
+    return "> 99 %" if p > 0.99 else percent(p)
 
 
 def _buttons(row: int, given: str, suggested: str) -> None:

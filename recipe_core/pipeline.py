@@ -365,7 +365,7 @@ def _by_network(job: Job) -> Path:
     whole = np.full((len(evidence), len(every)), 1 / len(every))
     whole[rows] = 0
     whole[rows[:, None], np.array([every.index(n) for n in names])] = p
-    path = job.folder / "probabilities.npy"
+    path = job.folder / f"{job.config['cnn']}-probabilities.npy"
     np.save(path, whole)
     return path
 
