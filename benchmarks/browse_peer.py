@@ -108,7 +108,8 @@ def installed() -> Path:
 
 
 def _environment() -> dict[str, str]:
-    return {**os.environ, "LIGHTLY_STUDIO_ANALYTICS_ENABLED": "false"}
+    own = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}  # `app` is a common name
+    return {**own, "LIGHTLY_STUDIO_ANALYTICS_ENABLED": "false"}
 
 
 def written(scanned: Path, folder: Path, n: int) -> None:
