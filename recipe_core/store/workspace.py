@@ -6,7 +6,7 @@
       current                 name of the results folder in force
       results/<id>/           dataset.json samples.parquet boxes.parquet tables.json findings.json
                               subjects.parquet: complete once `current` names it, never changed but
-                              for the three last
+                              for the three last; samples.arrow boxes.arrow (see mapped.py)
       shards/                 finished pieces of a scan under way (see shards.py)
       thumbs-<n>.pack         thumbnails, one after the other
       tables/                 measures of the whole table, by the digest of what they read
