@@ -73,8 +73,10 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-# One thread each: two workers that both take all cores for tiny nets wait for each other.
-unit: export OMP_NUM_THREADS = 1
+# One thread each: two workers that both take all cores for tiny nets wait for each other. Those
+# that libraries start all the same (openTSNE) sleep while they wait: spinning, they take the core.
+unit browser: export OMP_NUM_THREADS = 1
+unit browser: export OMP_WAIT_POLICY = passive
 unit: $(VENV)/.installed-dev
 	$(BIN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder \
 	    -m "not browser and not gpu" --ignore tests/planted
