@@ -69,7 +69,7 @@ class SampleQuery:
         except duckdb.InterruptException:
             raise Misuse(f"{where!r} takes longer than {MOST_SECONDS:g} seconds.") from None
         except (duckdb.Error, UnicodeEncodeError, TypeError) as e:
-            raise Misuse(f"The expression {where!r} does not work: {_first_line(e)}") from None
+            raise Misuse(f"The expression {where!r} does not work: {_first_words(e)}") from None
         if len(found) > self._n or (len(found) and not 0 <= found.min() <= found.max() < self._n):
             raise Misuse(f"{where!r} is not an expression about the rows of the sample table.")
         return found
@@ -136,5 +136,6 @@ def _foreign(node: Any) -> Iterator[str]:
             yield from _foreign(part)
 
 
-def _first_line(e: Exception) -> str:
-    return str(e).strip().split("\n\n")[0].split("\nLINE")[0]
+def _first_words(e: Exception) -> str:
+    said = str(e).strip().split("\n\n")[0].split("\nLINE")[0]
+    return said.replace("\n", " ")  # a problem is one paragraph

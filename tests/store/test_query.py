@@ -46,8 +46,9 @@ def test_sorting_puts_nulls_last_both_ways_and_ties_in_table_order(query: Sample
      "true) union all select 99 where (true"],
 )  # fmt: skip
 def test_a_bad_expression_is_misuse_and_harms_nothing(query: SampleQuery, where: str) -> None:
-    with pytest.raises(Misuse):
+    with pytest.raises(Misuse) as said:
         query.rows(where)
+    assert "\n" not in str(said.value)  # one paragraph on a page, no \\n in it
     assert len(query.rows()) == 4
 
 
