@@ -19,6 +19,7 @@ import tempfile
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -160,6 +161,7 @@ def comparable(text: str) -> str:
 # -- writing ------------------------------------------------------------------------------------
 
 
+@cache
 def checks() -> list[dict[str, Any]]:
     """What `recipe checks --json` prints."""
     listed: list[dict[str, Any]] = json.loads(run("recipe checks --json", ROOT))

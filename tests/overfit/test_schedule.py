@@ -45,7 +45,8 @@ def test_a_sound_schedule_is_left_alone(changes: dict[str, object]) -> None:
 
 
 def test_imagenets_own_decays_are_right_on_imagenet() -> None:
-    assert warned(1_281_167, schedule="step", epochs=90, decay_at="0.33334,0.66667") == ""
+    decays = {"schedule": "step", "epochs": 90, "decay_at": "0.33334,0.66667"}
+    assert warned(1_281_167, batch_size=256, **decays) == ""
 
 
 def test_the_drawn_curve_ends_where_the_run_does() -> None:
