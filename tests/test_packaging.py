@@ -1,6 +1,7 @@
 """Does what users install work: the wheel in an empty environment, `make app` in a fresh clone?
 
-Both need the package index that this machine is configured for.
+What the wheel asks for is lent to it; `make app` downloads it from the package index that this
+machine is configured for.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.lending import lend_torch
+from tests.lending import lend_requirements, lend_torch
 from tests.serving import clean_environment, free_port, scan_ended, served, status_of
 
 pytestmark = pytest.mark.slow
@@ -43,11 +44,11 @@ def bin_folder(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     wheel = next(built.glob("*.whl"))
     if shutil.which("uv"):
         _done(["uv", "venv", "-q", "--python", sys.executable, str(venv)])
-        lend_torch(venv)
+        lend_requirements(venv, wheel)
         _done(["uv", "pip", "install", "-q", "--python", str(venv / "bin/python"), str(wheel)])
     else:
         _done([sys.executable, "-m", "venv", str(venv)])
-        lend_torch(venv)
+        lend_requirements(venv, wheel)
         _done([str(venv / "bin/python"), "-m", "pip", "install", "-q", "--no-compile",
                str(wheel)])  # fmt: skip
     site = next(venv.glob("lib/python3*/site-packages"))
