@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import count, islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,7 +24,7 @@ from torch.utils.data import Dataset
 
 from recipe_core.kernel.progress import Progress, silent
 from recipe_core.training.config import RunConfig
-from recipe_core.training.devices import Place
+from recipe_core.training.devices import Place, spent
 from recipe_core.training.images import Images, open_images, stratified
 from recipe_core.training.models import evaluating
 from recipe_core.training.schedules import total_steps
@@ -34,6 +35,7 @@ from recipe_core.training.task import Task, TaskError, load_task
 Split = Literal["train", "eval"]
 Samples = tuple[torch.Tensor, torch.Tensor, npt.NDArray[np.int64]]
 Step = Callable[[int, torch.Tensor], object]
+STEPS_TIMED = 3
 
 
 def open_bench(workspace: Path | str, config: RunConfig, progress: Progress = silent) -> Bench:
@@ -230,28 +232,53 @@ class Bench:
             )
         return loss.detach().reshape(())
 
-    def epochs(self, seed: int | None = None) -> Iterator[Any]:
-        """Training batches without end, epoch after epoch, each with its own seed."""
-        epoch = 0
-        while True:
-            yield from self.train_batches(epoch_seed(self.seed if seed is None else seed, epoch))
-            epoch += 1
+    @cached_property
+    def step_seconds(self) -> float:
+        """Seconds of one training step as configured (`devices.spent`); a throwaway model pays."""
+        model = self.model()
+        optimizer = self.optimizer(model)
+        model.train()
+        took = []
+        for batch in islice(self.epochs(), STEPS_TIMED):
+            start = spent()
+            self.step(model, batch, optimizer)
+            if self.device.type == "cuda":
+                torch.cuda.synchronize(self.device)
+            took.append(spent() - start)
+        return min(took)
+
+    def epochs(
+        self, seed: int | None = None, batch_size: int | None = None
+    ) -> Iterator[Any]:  # fmt: skip
+        """Training batches without end, epoch after epoch, each with its own seed.
+
+        Raises ValueError where the loader gives no batch.
+        """
+        for epoch in count():
+            of_epoch, batch = epoch_seed(self.seed if seed is None else seed, epoch), None
+            for batch in self.train_batches(of_epoch, batch_size):
+                yield batch
+            if batch is None:
+                raise ValueError("the training loader gives no batch at all")
 
     def steps(
         self, model: nn.Module, n: int, *, seed: int | None = None,
-        batches: Iterable[Any] | None = None, on_step: Step | None = None,
+        batches: Iterable[Any] | None = None, batch_size: int | None = None,
+        on_step: Step | None = None,
     ) -> npt.NDArray[np.float64]:  # fmt: skip
         """(n,) float64 losses of n optimisation steps as the loop takes them.
 
-        batches  to take instead of the task's own, again from the start when they end
-        on_step  called with (step, loss) after each
+        batches     to take instead of the task's own, again from the start when they end
+        batch_size  of the task's own, where not the configured one
+        on_step     called with (step, loss) after each
         """
         optimizer = self.optimizer(model)
         scheduler = self.scheduler(optimizer)
         per_epoch = self.steps_per_epoch
         found = []
         model.train()
-        for step, batch in zip(range(n), _endless(batches) or self.epochs(seed), strict=False):
+        source = _endless(batches) or self.epochs(seed, batch_size)
+        for step, batch in zip(range(n), source, strict=False):
             if step and step % per_epoch == 0:
                 model.train()
             found.append(self.step(model, batch, optimizer))

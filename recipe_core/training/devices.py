@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import time
 from dataclasses import dataclass
 
 import torch
@@ -45,6 +46,16 @@ class Place:
         number = "bfloat16" if self.dtype is torch.bfloat16 else "float32"
         layout = ", channels last" if self.channels_last else ""
         return f"{device_name(self.device)}, {number}{layout}"
+
+
+def spent() -> float:
+    """Seconds that this process has worked: on a GPU those of the clock, else those of its cores.
+
+    What other processes take of a busy machine does not count.
+    """
+    if torch.cuda.is_available() or torch.backends.mps.is_available():
+        return time.perf_counter()
+    return time.process_time() / torch.get_num_threads()
 
 
 def device_of(name: str) -> torch.device:

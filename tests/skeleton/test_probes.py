@@ -12,11 +12,13 @@ import torch
 from torch import nn
 
 from recipe_core.kernel.check import judged
+from recipe_core.kernel.nouns import Finding
 from recipe_core.kernel.progress import silent
 from recipe_core.kernel.readings import Reading, Readings
 from recipe_core.skeleton.bench_process import about
 from recipe_core.skeleton.checks import (
     batch_order,
+    bigger_net,
     checkpoint_reload,
     learning_rate,
     loss_at_init,
@@ -207,3 +209,37 @@ def test_readings_come_back_as_they_were_read(tmp_path: Path) -> None:
     assert list(store.read({"one": 3})) == [], "another version's reading is not used"
     store.forget(["two"])
     assert list(store.read({"two": 1})) == []
+
+
+# -- bigger_net ---------------------------------------------------------------------------------
+
+
+def compared(bench: Bench) -> Finding:
+    (wider,) = bigger_net.CHECK.probes
+    return judged(bigger_net.CHECK, Readings({wider.name: probed(wider, bench)}, about(bench)))
+
+
+def test_more_width_fits_better(plain: Bench) -> None:
+    finding = compared(plain)
+    assert finding.verdict == "pass", finding.summary
+    assert finding.numbers["wide_loss"] < finding.numbers["loss"]
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "says"),
+    [("n = round(8 * width)", "n = 8", "the width is ignored"),
+     ("nn.ReLU()", "nn.Hardtanh(0, 1e-9 * width) if width > 1 else nn.ReLU()",
+      "does not learn at all")],
+)  # fmt: skip
+def test_width_that_brings_nothing(
+    two: Path, tmp_path: Path, right: str, wrong: str, says: str
+) -> None:
+    finding = compared(bench_of(two, tmp_path, PLAIN.replace(right, wrong)))
+    assert finding.verdict == "fail" and says in finding.summary, finding.summary
+
+
+def test_too_few_steps_are_not_judged(two: Path, tmp_path: Path) -> None:
+    bench = bench_of(two, tmp_path)
+    vars(bench)["step_seconds"] = 2.0  # as on a slow machine
+    finding = compared(bench)
+    assert finding.verdict == "skipped" and "so early" in finding.summary, finding.summary

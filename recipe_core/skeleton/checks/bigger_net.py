@@ -19,7 +19,7 @@ from recipe_core.kernel.nouns import Chart, Finding
 from recipe_core.kernel.params import setting
 from recipe_core.kernel.readings import Reading, Readings
 
-WIDER = Probe("wider", 1, "recipe_core.skeleton.probes.arms:wider", 300.0)
+WIDER = Probe("wider", 2, "recipe_core.skeleton.probes.arms:wider", 300.0)
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,21 @@ class Params:
 
 def judge(readings: Readings, params: Params) -> Finding:
     read = readings.need("wider")
+    if read["parameters"] == read["wide_parameters"]:
+        return Finding(
+            "fail", f"build_model(width=2.0) gives a net of the same {read['parameters']:,} "
+            "parameters: the width is ignored.", "Multiply the channels by width.",
+            {"parameters": read["parameters"], "wide_parameters": read["wide_parameters"]},
+            value=read["wide_parameters"], expected=f"more than {read['parameters']:,}",
+        )  # fmt: skip
+    if not read["steps"]:
+        return Finding(
+            "skipped", f"Not judged: a step of a net twice as wide ({read['wide_parameters']:,} "
+            f"parameters) takes so long here that only {read['affordable']} fit into the time; so "
+            "early a sound one may be behind.", "Run it on a GPU, or with smaller pictures.",
+            {"steps": 0, "affordable": read["affordable"], "parameters": read["parameters"],
+             "wide_parameters": read["wide_parameters"]},
+        )  # fmt: skip
     loss, wide = read["loss"], read["wide_loss"]
     difference = loss - wide
     error = float(difference.std(ddof=1) / math.sqrt(len(difference)))
@@ -67,10 +82,6 @@ def judge(readings: Readings, params: Params) -> Finding:
             expected=f"at most {numbers['loss'] + margin:.3f}",
         )  # fmt: skip
 
-    if read["parameters"] == read["wide_parameters"]:
-        return told("fail", f"build_model(width=2.0) gives a net of the same "
-                    f"{read['parameters']:,} parameters: the width is ignored.",
-                    "Multiply the channels by width.")  # fmt: skip
     if max(numbers["loss"], numbers["wide_loss"]) < params.bottom * abs(first):
         return told("pass", f"{_upper(seen)}: both are at the bottom, nothing is left to gain.")
     learned, wide_learned = (_learned(read[c], v, params) for c, v in

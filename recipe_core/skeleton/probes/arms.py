@@ -13,9 +13,8 @@ from recipe_core.kernel.readings import Reading
 from recipe_core.skeleton.probes.common import (
     SMALL_BATCH,
     Clock,
-    batches_without_end,
     eval_logits,
-    pace,
+    loss_in_training,
     predicted,
     sample_losses,
     some,
@@ -26,7 +25,7 @@ from recipe_core.training.floors import as_output, output_kind
 
 SEEDS = 3
 STEPS = 100
-FEWEST = 20
+FEWEST, FEWEST_WIDER = 20, 30
 SECONDS = 3.5
 """Of one training, of the processors' time that one core gives; nine of them are made."""
 WIDER_SECONDS = 5.0
@@ -82,7 +81,11 @@ def _constant(bench: Any, data: _Judged) -> dict[str, list[Any]]:
 def wider(bench: Any, progress: Progress) -> Reading:
     """SEEDS trainings of the net as it is and of one twice as wide: the loss on training samples.
 
-    numbers  steps, batch, n_train, parameters and wide_parameters
+    Within fewer than FEWEST_WIDER steps a sound net of twice the width may well be behind: then
+    nothing is trained.
+
+    numbers  steps (0: not trained), affordable (steps), batch, n_train, parameters and
+             wide_parameters
     arrays   loss, wide_loss (SEEDS,), curve, wide_curve (SEEDS, steps)
     """
     if not bench.task.takes_width:
@@ -92,7 +95,12 @@ def wider(bench: Any, progress: Progress) -> Reading:
     plan = _plan(bench)
     # In proportion to its parameters: a convolution's work is its weights times its places.
     wide_step_s = plan["step_s"] * count[1] / count[0]
-    plan["steps"] = int(np.clip(WIDER_SECONDS / wide_step_s, FEWEST, plan["steps"]))
+    affordable = min(int(WIDER_SECONDS / wide_step_s), plan["steps"])
+    plan["steps"] = affordable if affordable >= FEWEST_WIDER else 0
+    numbers = {"steps": plan["steps"], "affordable": affordable, "batch": plan["batch"],
+               "parameters": count[0], "wide_parameters": count[1], "n_train": 0}  # fmt: skip
+    if not plan["steps"]:
+        return Reading(numbers)
     data = _Judged(bench, plan["wide"])
     found: dict[str, list[Any]] = {}
     for k in range(SEEDS):
@@ -100,19 +108,16 @@ def wider(bench: Any, progress: Progress) -> Reading:
             said = "as wide as it is" if width is None else "twice as wide"
             clock = Clock(MOST_WIDER_SECONDS, progress, f"{said}, seed {k + 1} of {SEEDS}")
             model, curve = _trained(bench, k, plan, clock, False, width)
-            z = eval_logits(bench, model, data.train[0])
-            found.setdefault(f"{name}loss", []).append(_mean(bench, z, data.train[1]))
+            loss = loss_in_training(bench, model, *data.train)
+            found.setdefault(f"{name}loss", []).append(loss)
             found.setdefault(f"{name}curve", []).append(curve)
-    return Reading(
-        {"steps": plan["steps"], "batch": plan["batch"], "n_train": len(data.train[1]),
-         "parameters": count[0], "wide_parameters": count[1]},
-        {name: np.array(values) for name, values in found.items()},
-    )  # fmt: skip
+    numbers["n_train"] = len(data.train[1])
+    return Reading(numbers, {name: np.array(values) for name, values in found.items()})
 
 
 def _plan(bench: Any) -> dict[str, Any]:
     """How many steps with which batches a training of SECONDS seconds has."""
-    step_s = pace(bench)
+    step_s = bench.step_seconds
     size = bench.config.batch_size
     batch = None
     if step_s * STEPS > SECONDS and size > SMALL_BATCH:
@@ -168,7 +173,7 @@ def _trained(
     optimizer = bench.optimizer(model)
     losses = []
     model.train()
-    batches = batches_without_end(bench, seed, plan["size"])
+    batches = bench.epochs(seed, plan["size"])
     for step in range(plan["steps"]):
         batch = next(batches)
         if blank:

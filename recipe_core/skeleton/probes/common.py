@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+import copy
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from recipe_core.kernel.progress import Progress
+from recipe_core.training.devices import spent
 
 Floats = npt.NDArray[np.float64]
 SLOW_STEP_S = 0.15
@@ -26,16 +27,6 @@ def start_afresh(seed: int) -> None:
     seed_everything(seed)
     torch.set_grad_enabled(True)
     torch.set_default_dtype(torch.float32)
-
-
-def spent() -> float:
-    """Seconds that this process has worked: on a GPU those of the clock, else those of its cores.
-
-    What other processes take of a busy machine does not count.
-    """
-    if torch.cuda.is_available() or torch.backends.mps.is_available():
-        return time.perf_counter()
-    return time.process_time() / torch.get_num_threads()
 
 
 class Clock:
@@ -78,45 +69,9 @@ def some(n: int, most: int, seed: int) -> npt.NDArray[np.int64]:
     return np.random.default_rng(seed).permutation(n)[:most].astype(np.int64)
 
 
-def batches_without_end(bench: Any, seed: int, batch_size: int | None = None) -> Iterator[Any]:
-    """Training batches through the task's loader, epoch after epoch, each with its own seed."""
-    from recipe_core.training.bench import epoch_seed
-
-    epoch = 0
-    while True:
-        found = False
-        for batch in bench.train_batches(epoch_seed(seed, epoch), batch_size):
-            found = True
-            yield batch
-        if not found:
-            raise ValueError("the training loader gives no batch at all")
-        epoch += 1
-
-
-def pace(bench: Any, steps: int = 2) -> float:
-    """Seconds of one training step with batches as configured; a throwaway model pays."""
-    model = bench.model()
-    optimizer = bench.optimizer(model)
-    model.train()
-    batches = batches_without_end(bench, bench.seed)
-    bench.step(model, next(batches), optimizer)  # the first one also allocates
-    wait(bench)
-    start = spent()
-    for _ in range(steps):
-        bench.step(model, next(batches), optimizer)
-    wait(bench)
-    return (spent() - start) / steps
-
-
-def wait(bench: Any) -> None:
-    """Until the device has done what it was told."""
-    if bench.device.type == "cuda":
-        torch.cuda.synchronize(bench.device)
-
-
-def affordable_batch(bench: Any, step_s: float) -> int | None:
+def affordable_batch(bench: Any) -> int | None:
     """None: the configured batch size; a smaller one where a step takes long."""
-    if step_s <= SLOW_STEP_S or bench.config.batch_size <= SMALL_BATCH:
+    if bench.config.batch_size <= SMALL_BATCH or bench.step_seconds <= SLOW_STEP_S:
         return None
     return SMALL_BATCH
 
@@ -132,6 +87,23 @@ def train_logits(bench: Any, model: nn.Module, x: Any, batch: int = 64) -> Any:
 def eval_logits(bench: Any, model: nn.Module, x: Any, batch: int = 256) -> Any:
     """(n, classes) float32 in evaluation mode, without gradients."""
     return torch.cat([bench.logits(model, x[i : i + batch]) for i in range(0, len(x), batch)])
+
+
+def loss_in_training(bench: Any, model: nn.Module, x: Any, y: Any) -> float:
+    """Of these samples with the batch's own statistics, but without dropout; the model stays.
+
+    In evaluation mode batch norm's averages of the first few steps would lie.
+    """
+    was = copy.deepcopy(model)
+    was.train()
+    for m in was.modules():
+        if isinstance(m, nn.modules.dropout._DropoutNd):
+            m.eval()
+    try:
+        with torch.no_grad(), bench.place.autocast():
+            return mean_loss(bench.loss_fn, was(x).float(), y, len(y))
+    except Exception:
+        return mean_loss(bench.loss_fn, eval_logits(bench, model, x), y, len(y))
 
 
 def _starts(n: int, batch: int) -> list[int]:

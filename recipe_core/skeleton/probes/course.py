@@ -10,7 +10,13 @@ import torch
 
 from recipe_core.kernel.progress import Progress
 from recipe_core.kernel.readings import Reading
-from recipe_core.skeleton.probes.common import Clock, eval_logits, named_weights, predicted
+from recipe_core.skeleton.probes.common import (
+    Clock,
+    affordable_batch,
+    eval_logits,
+    named_weights,
+    predicted,
+)
 
 STEPS = 60
 FEWEST = 10
@@ -30,6 +36,7 @@ def course(bench: Any, progress: Progress) -> Reading:
              of each parameter), rows and labels of the fixed batch, points (steps watched)
     arrays   losses (steps,), predictions (points, k), logits (points, k, classes)
     """
+    size = affordable_batch(bench)
     clock = Clock(SECONDS, progress, "first steps")
     model = bench.model()
     before = named_weights(model)
@@ -49,7 +56,7 @@ def course(bench: Any, progress: Progress) -> Reading:
 
     planned = min(STEPS, bench.total_steps)  # a one-cycle schedule raises beyond its end
     with contextlib.suppress(_Enough):
-        bench.steps(model, planned, on_step=watch)
+        bench.steps(model, planned, batch_size=size, on_step=watch)
     after = dict(model.named_parameters())
     names = list(before)
     return Reading(

@@ -14,6 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from recipe_core.kernel.progress import Progress
 from recipe_core.kernel.readings import Reading
+from recipe_core.skeleton.probes.common import affordable_batch
 from recipe_core.skeleton.probes.made_up import kind_of
 from recipe_core.skeleton.probes.seen import hooked, precision, weight_layers
 
@@ -37,6 +38,7 @@ def dead_units(bench: Any, progress: Progress) -> Reading:
     affine: residual of the whole net as an affine map; layers: weight layers that run
     pairs: one mapping per pair of weight layers in a row that is one linear map
     """
+    size = affordable_batch(bench)
     model = bench.model()
     x, _, _ = bench.sample(SAMPLES, split="eval")
     kind = kind_of(bench)
@@ -50,7 +52,7 @@ def dead_units(bench: Any, progress: Progress) -> Reading:
     numbers["coarse"] = coarse
     numbers["pairs"] = _pairs(bench, model, x[:FEW], ran, progress)
     progress("training", 2, 3)
-    bench.steps(model, STEPS)
+    bench.steps(model, STEPS, batch_size=size)
     numbers["later"], outputs = _looked(bench, model, x)
     numbers["outputs_later"] = _summary(outputs)
     numbers["copies"] = _copies(bench, model, x[: 4 * FEW])

@@ -12,6 +12,7 @@ from torch import nn
 from recipe_core.kernel.errors import MissingInput
 from recipe_core.kernel.progress import Progress
 from recipe_core.kernel.readings import Reading
+from recipe_core.skeleton.probes.common import affordable_batch
 from recipe_core.training.seeds import seed_everything
 
 WINDOWS = "ABBABBBB"
@@ -28,11 +29,12 @@ def gradient_reset(bench: Any, progress: Progress) -> Reading:
     arrays   carried (P,): how much of the step before is in a step's gradient of each parameter,
              0 to 1; norms (8,): of the whole gradient at each step of WINDOWS
     """
+    size = affordable_batch(bench)
     model = bench.model()
     optimizer = bench.optimizer(model)
     for group in optimizer.param_groups:
         group["lr"] = group["lr"] * 0
-    batches = list(islice(bench.train_batches(), 2))
+    batches = list(islice(bench.train_batches(batch_size=size), 2))
     if len(batches) < 2 or len(batches[0][0]) != len(batches[1][0]):
         raise MissingInput("there are not two training batches of the same size to compare")
     by_letter = dict(zip("AB", batches, strict=True))

@@ -39,7 +39,7 @@ def overfit(bench: Any, progress: Progress) -> Reading:
              labels, predicted, lost (loss of each sample)
     arrays   losses and steps of each attempt, of the batch in evaluation mode
     """
-    step_s = _pace(bench)
+    step_s = bench.step_seconds * SAMPLES / max(1, bench.config.batch_size)
     x, y, rows = distinct(*bench.sample(FEWER if step_s > SLOW_STEP_S else SAMPLES, "train"))
     if len(y) < 2:
         raise MissingInput("there are fewer than two training samples")
@@ -63,13 +63,6 @@ def overfit(bench: Any, progress: Progress) -> Reading:
         "rows": rows.tolist(), "labels": y.tolist(), "predicted": predicted(bench, z).tolist(),
         "lost": [] if each is None else each.tolist(),
     }, arrays)  # fmt: skip
-
-
-def _pace(bench: Any) -> float:
-    from recipe_core.skeleton.probes.common import pace
-
-    share: float = SAMPLES / max(1, bench.config.batch_size)
-    return pace(bench, 1) * share
 
 
 def distinct(x: Any, y: Any, rows: Any) -> tuple[Any, Any, Any]:

@@ -11,7 +11,6 @@ from torch.nn.modules.module import register_module_forward_pre_hook
 
 from recipe_core.kernel.progress import Progress
 from recipe_core.kernel.readings import Reading
-from recipe_core.skeleton.probes.common import batches_without_end
 
 BATCHES = 3
 
@@ -34,7 +33,7 @@ def parameters(bench: Any, progress: Progress) -> Reading:
     called: dict[int, nn.Module] = {}
     gradients: dict[str, float] = {}
     strangers: dict[int, str] = {}
-    batches = batches_without_end(bench, bench.seed)
+    batches = bench.epochs(bench.seed)
     model.train()
     for i in range(BATCHES):
         progress("gradients", i, BATCHES)

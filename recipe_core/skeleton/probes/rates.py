@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import warnings
 from typing import Any
 
@@ -14,10 +13,7 @@ from recipe_core.kernel.readings import Reading
 from recipe_core.skeleton.probes.common import (
     SMALL_BATCH,
     Clock,
-    batches_without_end,
-    eval_logits,
-    mean_loss,
-    pace,
+    loss_in_training,
 )
 
 FACTORS = (1.0, 0.1, 10.0, 0.01, 100.0, 1000.0)
@@ -38,23 +34,23 @@ def rates(bench: Any, progress: Progress) -> Reading:
              (loss on the same samples afterwards), peak (largest loss on the way)
     arrays   losses (factors, steps)
     """
-    step_s = pace(bench)
+    step_s = bench.step_seconds
     size = None if step_s * STEPS * len(FACTORS) < SECONDS else SMALL_BATCH
     if size is not None:
         step_s *= size / max(size, bench.config.batch_size)
     steps = int(np.clip(SECONDS / len(FACTORS) / max(step_s, 1e-6), FEWEST, STEPS))
-    source = batches_without_end(bench, bench.seed, size)
+    source = bench.epochs(bench.seed, size)
     batches = [next(source) for _ in range(BATCHES)]
     clock = Clock(3 * SECONDS, progress, "learning rates")
     start = bench.model()
     x, y = (torch.cat([b[i] for b in batches])[:SAMPLES] for i in (0, 1))
-    first = _loss(bench, start, x, y)
+    first = loss_in_training(bench, start, x, y)
     last, peak, curves = [], [], []
     for k, factor in enumerate(FACTORS):
         clock.tick(k, len(FACTORS))
         model, losses = _trained(bench, start, batches, steps, factor, clock)
         curves.append(losses)
-        last.append(_loss(bench, model, x, y))
+        last.append(loss_in_training(bench, model, x, y))
         peak.append(float(np.max(losses)) if np.isfinite(losses).all() else float("inf"))
     groups = [float(g["lr"]) for g in bench.optimizer(bench.model()).param_groups]
     return Reading(
@@ -81,20 +77,6 @@ def _trained(
         if i % 4 == 0:
             clock.tick(i, steps)
     return model, torch.stack(losses).double().cpu().numpy()
-
-
-def _loss(bench: Any, model: Any, x: Any, y: Any) -> float:
-    """Of these samples, in evaluation mode; of batch norm the first steps' statistics would lie."""
-    was = copy.deepcopy(model)
-    was.train()
-    for m in was.modules():
-        if isinstance(m, torch.nn.modules.dropout._DropoutNd):
-            m.eval()
-    try:
-        with torch.no_grad(), bench.place.autocast():
-            return mean_loss(bench.loss_fn, was(x).float(), y, len(y))
-    except Exception:
-        return mean_loss(bench.loss_fn, eval_logits(bench, model, x), y, len(y))
 
 
 def schedule(bench: Any, progress: Progress) -> Reading:

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from recipe_core.skeleton.probes.common import affordable_batch
 from recipe_core.training.sets import OnDevice, moved
 
 WARM = 2
@@ -17,8 +18,9 @@ WARM = 2
 
 def warmed(bench: Any, steps: int = WARM) -> nn.Module:
     """A fresh model after a few steps of training, as training leaves it (a zero head stirs)."""
+    size = affordable_batch(bench)
     model: nn.Module = bench.model()
-    bench.steps(model, steps)
+    bench.steps(model, steps, batch_size=size)
     return model
 
 
