@@ -371,6 +371,7 @@ class Grid {
 
   blank(cell) {
     if (cell.sample === null && cell.clean) return;
+    if (cell === this.over) this.hush();
     cell.sample = cell.bytes = null; cell.clean = true;
     cell.img.removeAttribute("src");
     cell.img.style.display = cell.missing.style.display = "none";
@@ -399,6 +400,7 @@ class Grid {
   }
 
   fill(cell, sample) {
+    if (cell === this.over && cell.sample?.row !== sample.row) this.hush();  // under a pointer that rests
     cell.sample = sample; cell.clean = false;
     const { bytes, error, path, label = "", relabel, decision } = sample;
     if (cell.bytes !== bytes) {

@@ -133,7 +133,7 @@ class _Judged:
 
     def __init__(self, bench: Any, fast: bool) -> None:
         self.bench = bench
-        held, learned = (HELD_OUT, TRAINED_ON) if fast else (HELD_OUT // 2, TRAINED_ON // 2)
+        held, learned = (HELD_OUT, TRAINED_ON) if fast else (HELD_OUT // 4, TRAINED_ON // 4)
         n_eval, n_train = len(bench.eval_set), len(bench.plain_train_set)
         self.eval = stacked(bench.eval_set, some(n_eval, held, 0), bench)
         self.train = stacked(bench.plain_train_set, some(n_train, learned, 0), bench)

@@ -13,7 +13,7 @@ import torch
 
 from recipe_core.kernel.progress import Progress
 from recipe_core.kernel.readings import Reading
-from recipe_core.skeleton.probes.common import eval_logits
+from recipe_core.skeleton.probes.common import affordable_batch, eval_logits
 
 BEFORE, AFTER = 6, 4
 SAMPLES = 32
@@ -32,7 +32,8 @@ def checkpoint(bench: Any, progress: Progress) -> Reading:
     """
     from recipe_core.training.seeds import restore, seed_everything, states
 
-    batches = list(islice(bench.epochs(bench.seed), BEFORE + AFTER))
+    size = affordable_batch(bench)
+    batches = list(islice(bench.epochs(bench.seed, size), BEFORE + AFTER))
     x, _, _ = bench.sample(SAMPLES, "eval")
     model = bench.model()
     optimizer = bench.optimizer(model)

@@ -19,6 +19,7 @@ from typing import Any
 
 from recipe_core.kernel.progress import Progress
 from recipe_core.kernel.readings import Reading
+from recipe_core.skeleton.probes.common import affordable_batch
 
 STEPS = 5
 SECONDS = 600.0
@@ -51,7 +52,8 @@ def twice(bench: Any, progress: Progress) -> Reading:
 
 
 def _started(bench: Any, out: Path, log: Path, hash_seed: str) -> subprocess.Popen[bytes]:
-    config = json.dumps(bench.config.to_json())
+    size = affordable_batch(bench) or bench.config.batch_size
+    config = json.dumps(bench.config.to_json() | {"batch_size": size})
     command = [sys.executable, "-m", "recipe_core.skeleton.probes.twice", str(bench.workspace),
                config, str(STEPS), str(out)]  # fmt: skip
     with log.open("wb") as f:
