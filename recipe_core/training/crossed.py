@@ -71,7 +71,7 @@ def _fold(
     stop_asked: Callable[[], bool], progress: Progress,
 ) -> tuple[Indices, Floats]:  # fmt: skip
     """(m,) rows held out, (m, classes) what the network of the others says of them."""
-    parted = replace(images, train=np.flatnonzero(~held), eval=np.flatnonzero(held), _held={})
+    parted = replace(images, train=np.flatnonzero(~held), eval=np.flatnonzero(held))
     bench = Bench(load_task("", parted, config), config, parted, workspace)
     train(bench, folder, _Silent(), stop_asked=stop_asked, progress=progress, resume=True)
     with np.load(folder / "predictions.npz") as kept:

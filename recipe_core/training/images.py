@@ -37,6 +37,8 @@ SPLIT_SEED = 0
 """What is held out or left out never depends on a run's seed: another seed is not other data."""
 SAME_PICTURE = 0.85
 """Likeness from which two pictures stay on one side of a split: where near_duplicates begins."""
+SMALL_BYTES, KEPT_BYTES = 2**16, 2**27
+"""Of a picture that is kept, and of all of them in a process, at most."""
 
 Indices = npt.NDArray[np.int64]
 
@@ -65,7 +67,7 @@ class Images:
     hashes: Sequence[str]
     notes: tuple[str, ...] = ()
     pixels: Pixels | None = None
-    _held: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    _kept: dict[int, Image.Image] = field(default_factory=dict, repr=False, compare=False)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -75,8 +77,18 @@ class Images:
         return len(self.class_names)
 
     def picture(self, i: int) -> Image.Image:
-        """The picture in RGB as it is displayed, full size. Raises OSError where it is gone."""
-        return rgb(read_bytes(self.files[i]))
+        """The picture in RGB as it is displayed, full size. Raises OSError where it is gone.
+
+        One of a few pixels takes longer to open than to copy: such are kept, up to KEPT_BYTES.
+        """
+        known = self._kept.get(i)
+        if known is not None:
+            return known.copy()
+        found = rgb(read_bytes(self.files[i]))
+        size = 4 * found.width * found.height  # what Pillow holds of a colour picture
+        if size <= SMALL_BYTES and len(self._kept) < KEPT_BYTES // SMALL_BYTES:
+            self._kept[i] = found.copy()
+        return found
 
     def counts(self) -> npt.NDArray[np.int64]:
         """(num_classes,) training samples of each class."""

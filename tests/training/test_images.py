@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -234,3 +235,14 @@ def test_mixup_mixes_pictures_and_names_both_labels() -> None:
     x, y = torch.arange(8.0)[:, None, None, None].expand(8, 3, 2, 2), torch.arange(8)
     out, other, share = mixed(x, y, 0.5, generator(3))
     assert torch.allclose(out[:, 0, 0, 0], share * y + (1 - share) * other)
+
+
+def test_a_small_picture_is_opened_once_and_given_away_whole(small: Bench, tmp_path: Path) -> None:
+    file = tmp_path / "one.png"
+    for side, opened_again in ((100, False), (200, True)):
+        Image.new("RGB", (side, side), "red").save(file)
+        images = replace(small.images, files=[FileRef(0, bytes(file))], _kept={})
+        images.picture(0).paste("blue", (0, 0, side, side))
+        assert images.picture(0).getpixel((0, 0)) == (255, 0, 0)
+        Image.new("RGB", (side, side), "lime").save(file)
+        assert (images.picture(0).getpixel((0, 0)) == (0, 255, 0)) is opened_again
