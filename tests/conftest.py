@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 LONGEST = (
-    "test_readme.py", "test_packaging.py", "test_executors.py", "test_docs_tasks.py",
-    "test_team.py", "test_command.py", "test_checks.py", "test_survey.py", "test_bench_process.py",
-    "test_embedded.py", "test_corruption.py", "test_walk.py", "test_browse.py", "test_training.py",
+    "test_tasks.py", "test_readme.py", "test_packaging.py", "test_walk.py", "test_executors.py",
+    "test_docs_tasks.py", "test_team.py", "test_command.py", "test_checks.py", "test_survey.py",
+    "test_bench_process.py", "test_embedded.py", "test_corruption.py", "test_browse.py",
+    "test_training.py",
 )  # fmt: skip
 
 
