@@ -67,9 +67,10 @@ def judge(evidence: Evidence, params: Params) -> Finding:
             figures,
         )  # fmt: skip
     verdict: Verdict = "fail" if certain else "warn"
+    several = copies.n_groups > 1
     summary = (
-        f"{copies.n_groups:,} group{'s' if copies.n_groups > 1 else ''} of copies "
-        f"({len(copies):,} of {n:,} labelled samples) have different labels, "
+        f"{copies.n_groups:,} group{'s' if several else ''} of copies ({len(copies):,} of {n:,} "
+        f"labelled samples) {'have' if several else 'has'} different labels, "
         f"{certain:,} of them on exactly the same picture; expected none{more}."
     )
     return Finding(
