@@ -1,6 +1,6 @@
 # planted: ignore_index=0, from a segmentation script, leaves class 0 out of the loss
 # must: loss_function
-# may: overfit_batch, zero_input, metrics, prediction_dynamics, loss_at_init, init_bias
+# may: overfit_batch, zero_input, metrics, prediction_dynamics, loss_at_init, init_bias, special_case
 # data: colours
 """Background is class 0 there; here it is a class like the others."""
 
