@@ -65,9 +65,7 @@ $(VENV)/.installed-dev: $(LOCK)
 	@sh .ci/environment.sh "$(VENV)" "dev,ray"
 	@touch $(VENV)/.installed $@
 
-# All of them in one go: no core waits for the last test of a part, and browsers wait beside nets.
-test: lint
-	$(BIN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "not gpu"
+test: lint unit browser
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
@@ -77,8 +75,8 @@ lint: $(VENV)/.installed-dev
 
 # One thread each: two workers that both take all cores for tiny nets wait for each other. Those
 # that libraries start all the same (openTSNE) sleep while they wait: spinning, they take the core.
-test unit browser: export OMP_NUM_THREADS = 1
-test unit browser: export OMP_WAIT_POLICY = passive
+unit browser: export OMP_NUM_THREADS = 1
+unit browser: export OMP_WAIT_POLICY = passive
 unit: $(VENV)/.installed-dev
 	$(BIN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "not browser and not gpu"
 
