@@ -9,6 +9,7 @@ holds a copy. The address of the page follows it, so that a reload or a shared l
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -18,6 +19,10 @@ from app import looks, opened, words
 from recipe_core import recipe
 from recipe_core.data.browse import Browser, Filter, Order
 from recipe_core.reporting.wording import number, shortened
+
+MOST_LEFT = 20
+SECONDS_UNDER_WAY = 5.0
+"""Until a browser knows its new address; after that who asks with an old one went back to it."""
 
 NOTHING = "(none)"
 LEGACY_NOTHING = ("(no label)", "(no split)")
@@ -165,7 +170,7 @@ def browser() -> Browser:
 def follow_address() -> tuple[str, ...]:
     """Take the filter from the address where somebody came by a link; what it did not know."""
     params = {name: st.query_params.get_all(name) for name in st.query_params}
-    if not params or params == st.session_state.get("browse-address"):
+    if not params or params == st.session_state.get("browse-address") or _just_left(params):
         return ()
     place = browser()
     found = decoded(params, place.categorical, place.numeric, place.sortable, place.n)
@@ -182,7 +187,21 @@ def write_address(extra: Mapping[str, str]) -> None:
     now = {name: st.query_params.get_all(name) for name in st.query_params}
     if params != now:
         st.query_params.from_dict(params)
+    left = st.session_state.get("browse-address")
+    if left and left != params:
+        earlier = st.session_state.get("browse-left", [])
+        st.session_state["browse-left"] = [*earlier[-MOST_LEFT:], (left, time.monotonic())]
     st.session_state["browse-address"] = params
+
+
+def _just_left(params: Mapping[str, list[str]]) -> bool:
+    """Whether this session gave the address up a moment ago.
+
+    What a browser asks while the new one is under way to it still bears the old one: to follow that
+    would undo the change, as three quick keys on a slider did.
+    """
+    now, left = time.monotonic(), st.session_state.get("browse-left", [])
+    return any(old == params and now - when < SECONDS_UNDER_WAY for old, when in left)
 
 
 # -- in words -----------------------------------------------------------------------------------

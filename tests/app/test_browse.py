@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app import comparing, decisions_bar, grouping, opened, plots, sample, words
+from app import comparing, decisions_bar, filters, grouping, opened, plots, sample, words
 from app.filters import value_name
 from app.grouping import Grouping
 from app.views import VIEWS
@@ -61,6 +61,22 @@ def test_a_link_from_the_findings_page_shows_that_finding(workspace: Path) -> No
     assert in_view(test)[0] == Filter().with_values("finding", ("corruption",))
     assert words.escaped(opened.findings()["corruption"].summary) in said(test)
     assert shown_rows(test) == sorted(set(opened.findings()["corruption"].subjects.rows.tolist()))
+
+
+def test_a_late_request_with_the_address_before_undoes_nothing(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    test = drawn("browse")
+    for text in ("a", "no such name"):
+        test.text_input(key="text").set_value(text).run()
+    test.query_params["text"] = "a"  # the browser has not heard of the second address yet
+    test.run()
+    assert in_view(test)[0] == Filter(search="no such name")
+    assert address(test) == {"text": ["no such name"]}
+    monkeypatch.setattr(filters, "SECONDS_UNDER_WAY", 0.0)
+    test.query_params["text"] = "a"  # somebody went back
+    test.run()
+    assert in_view(test)[0] == Filter(search="a")
 
 
 def test_text_that_nothing_has_and_clearing(workspace: Path) -> None:
