@@ -20,7 +20,7 @@ from recipe_core.skeleton.probes.common import (
 
 STEPS = 60
 FEWEST = 10
-SECONDS = 20.0
+SECONDS = 25.0
 WATCHED = 48
 EVERY = 3
 
