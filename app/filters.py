@@ -20,8 +20,9 @@ from recipe_core import recipe
 from recipe_core.data.browse import Browser, Filter, Order
 from recipe_core.reporting.wording import number, shortened
 
-MOST_LEFT = 20
-SECONDS_UNDER_WAY = 5.0
+SEARCH = "text"
+"""Key of the field that the page always draws."""
+SECONDS_UNDER_WAY = 3.0
 """Until a browser knows its new address; after that who asks with an old one went back to it."""
 
 NOTHING = "(none)"
@@ -170,7 +171,10 @@ def browser() -> Browser:
 def follow_address() -> tuple[str, ...]:
     """Take the filter from the address where somebody came by a link; what it did not know."""
     params = {name: st.query_params.get_all(name) for name in st.query_params}
-    if not params or params == st.session_state.get("browse-address") or _just_left(params):
+    if not params or params == st.session_state.get("browse-address"):
+        return ()
+    stayed = SEARCH in st.session_state  # the page was there in the run before: no link led to it
+    if stayed and any(params == old for old, _ in _just_left()):
         return ()
     place = browser()
     found = decoded(params, place.categorical, place.numeric, place.sortable, place.n)
@@ -187,21 +191,21 @@ def write_address(extra: Mapping[str, str]) -> None:
     now = {name: st.query_params.get_all(name) for name in st.query_params}
     if params != now:
         st.query_params.from_dict(params)
-    left = st.session_state.get("browse-address")
-    if left and left != params:
-        earlier = st.session_state.get("browse-left", [])
-        st.session_state["browse-left"] = [*earlier[-MOST_LEFT:], (left, time.monotonic())]
+    old = st.session_state.get("browse-address")
+    if old != params:
+        st.session_state["browse-left"] = [*_just_left(), (old, time.monotonic())]
     st.session_state["browse-address"] = params
 
 
-def _just_left(params: Mapping[str, list[str]]) -> bool:
-    """Whether this session gave the address up a moment ago.
+def _just_left() -> list[tuple[Mapping[str, list[str]] | None, float]]:
+    """The addresses that this session gave up a moment ago, and when.
 
     What a browser asks while the new one is under way to it still bears the old one: to follow that
     would undo the change, as three quick keys on a slider did.
     """
-    now, left = time.monotonic(), st.session_state.get("browse-left", [])
-    return any(old == params and now - when < SECONDS_UNDER_WAY for old, when in left)
+    now = time.monotonic()
+    left = st.session_state.get("browse-left", [])
+    return [(old, when) for old, when in left if now - when < SECONDS_UNDER_WAY]
 
 
 # -- in words -----------------------------------------------------------------------------------

@@ -176,13 +176,13 @@ def _decisions(rows: Rows) -> None:
 
 def _search(filter: Filter) -> None:
     _saved_views()
-    st.session_state["text"] = filter.search
-    st.text_input("Name or label contains", key="text", type="search", on_change=_sought,
+    st.session_state[filters.SEARCH] = filter.search
+    st.text_input("Name or label contains", key=filters.SEARCH, type="search", on_change=_sought,
                   max_chars=MOST_TEXT)  # fmt: skip
 
 
 def _sought() -> None:
-    filters.change(filters.current()[0].but(search=st.session_state["text"] or ""))
+    filters.change(filters.current()[0].but(search=st.session_state[filters.SEARCH] or ""))
 
 
 def _expert(filter: Filter) -> None:

@@ -66,6 +66,7 @@ def test_a_link_from_the_findings_page_shows_that_finding(workspace: Path) -> No
 def test_a_late_request_with_the_address_before_undoes_nothing(
     workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(filters, "SECONDS_UNDER_WAY", 60.0)
     test = drawn("browse")
     for text in ("a", "no such name"):
         test.text_input(key="text").set_value(text).run()
@@ -76,6 +77,19 @@ def test_a_late_request_with_the_address_before_undoes_nothing(
     monkeypatch.setattr(filters, "SECONDS_UNDER_WAY", 0.0)
     test.query_params["text"] = "a"  # somebody went back
     test.run()
+    assert in_view(test)[0] == Filter(search="a")
+
+
+def test_a_link_from_another_page_is_followed_however_soon(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(filters, "SECONDS_UNDER_WAY", 60.0)
+    test = drawn("browse")
+    for text in ("a", "no such name"):
+        test.text_input(key="text").set_value(text).run()
+    test.switch_page("../pages/report.py").run()
+    test.query_params["text"] = "a"
+    test.switch_page("../pages/browse.py").run()
     assert in_view(test)[0] == Filter(search="a")
 
 
