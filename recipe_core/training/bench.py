@@ -247,9 +247,7 @@ class Bench:
             took.append(spent() - start)
         return min(took)
 
-    def epochs(
-        self, seed: int | None = None, batch_size: int | None = None
-    ) -> Iterator[Any]:  # fmt: skip
+    def epochs(self, seed: int | None = None, batch_size: int | None = None) -> Iterator[Any]:
         """Training batches without end, epoch after epoch, each with its own seed.
 
         Raises ValueError where the loader gives no batch.

@@ -45,11 +45,11 @@ class Params:
 
 def judge(readings: Readings, params: Params) -> Finding:
     read = readings.need("wider")
+    numbers = {k: read[k] for k in ("parameters", "wide_parameters", "steps")}
     if read["parameters"] == read["wide_parameters"]:
         return Finding(
             "fail", f"build_model(width=2.0) gives a net of the same {read['parameters']:,} "
-            "parameters: the width is ignored.", "Multiply the channels by width.",
-            {"parameters": read["parameters"], "wide_parameters": read["wide_parameters"]},
+            "parameters: the width is ignored.", "Multiply the channels by width.", numbers,
             value=read["wide_parameters"], expected=f"more than {read['parameters']:,}",
         )  # fmt: skip
     if not read["steps"]:
@@ -57,19 +57,21 @@ def judge(readings: Readings, params: Params) -> Finding:
             "skipped", f"Not judged: a step of a net twice as wide ({read['wide_parameters']:,} "
             f"parameters) takes so long here that only {read['affordable']} fit into the time; so "
             "early a sound one may be behind.", "Run it on a GPU, or with smaller pictures.",
-            {"steps": 0, "affordable": read["affordable"], "parameters": read["parameters"],
-             "wide_parameters": read["wide_parameters"]},
+            numbers | {"affordable": read["affordable"]},
         )  # fmt: skip
     loss, wide = read["loss"], read["wide_loss"]
     difference = loss - wide
     error = float(difference.std(ddof=1) / math.sqrt(len(difference)))
     margin, gained = params.seeds_t * error, float(difference.mean())
     first = float(read["curve"][:, 0].mean())
-    numbers = {
-        "loss": float(loss.mean()), "wide_loss": float(wide.mean()), "gain": gained,
-        "margin": margin, "parameters": read["parameters"], "seeds": len(loss),
-        "wide_parameters": read["wide_parameters"], "steps": read["steps"], "n": read["n_train"],
-    }  # fmt: skip
+    numbers |= {
+        "loss": float(loss.mean()),
+        "wide_loss": float(wide.mean()),
+        "gain": gained,
+        "margin": margin,
+        "seeds": len(loss),
+        "n": read["n_train"],
+    }
     seen = (
         f"twice as wide ({read['wide_parameters']:,} instead of {read['parameters']:,} parameters) "
         f"the training loss is {numbers['wide_loss']:.3f}, as it is {numbers['loss']:.3f} "
