@@ -57,3 +57,4 @@ def test_a_healthy_pipeline_is_not_accused(task: PlantedTask, below: Path) -> No
     found = examined(task, checks, below)
     accused = {k: f.summary for k, f in found.items() if f.verdict in ("warn", "fail", "error")}
     assert not accused, f"{task.says}: {accused}"
+    assert not [f.summary for f in found.values() if "{" in f.summary]  # every figure is filled in

@@ -48,7 +48,7 @@ def judge(readings: Readings, params: Params) -> Finding:
     low, high = wilson(right, n)
     good = (f"evaluate takes all {n} samples once and its accuracy, {shown(reported)}, is that of "
             f"a plain loop; after a few steps {right / n:.3f} [{low:.3f}, "
-            "{high:.3f}].")  # fmt: skip
+            f"{high:.3f}].")  # fmt: skip
     return Finding(
         worst(problems), sentence(problems, good), mends(problems),
         {
