@@ -65,7 +65,7 @@ def repeated(scanned: Path, place: Path, n: int) -> Path:
     """A workspace of n samples: those of a scan again and again, with thumbnails and findings."""
     found, report = recipe.evidence(scanned), recipe.last_report(scanned)
     assert report is not None
-    place.mkdir()
+    place.mkdir(parents=True)
     for file in ("workspace.json", *(p.name for p in scanned.glob("thumbs-*.pack"))):
         (place / file).hardlink_to(scanned / file)
     samples, boxes = _tiled(found.samples, n), found.boxes.slice(0, 0)

@@ -32,6 +32,8 @@ HERE = Path(__file__).resolve().parent
 WORKERS = 2
 SIZE = (500, 375)
 QUALITY = 90
+BESIDE = 1409
+"""How far apart the two photos are that share a picture, where more are asked for than there are."""
 
 CLEANVISION = """
 import sys
@@ -175,10 +177,17 @@ def _write_photos(folder: Path, originals: list[Path], n: int) -> None:
     for i in range(n):
         original = originals[i * len(originals) // n] if originals else None
         picture = _resized(original) if original else _synthetic(i)
+        if original and n > len(originals):
+            picture.paste(_half(originals[i * BESIDE % len(originals)]))
         label = original.parent.name if original else f"class_{i % 10}"
         (part / label).mkdir(parents=True, exist_ok=True)
         picture.save(part / label / f"{i:05d}.jpg", quality=QUALITY)
     part.rename(folder)
+
+
+def _half(path: Path) -> Image.Image:
+    """The left half of a photo: with another one's right half no picture comes twice."""
+    return _resized(path).crop((0, 0, SIZE[0] // 2, SIZE[1]))
 
 
 def _resized(path: Path) -> Image.Image:

@@ -105,8 +105,8 @@ def photos(n: int) -> tuple[str, Path]:
     if not folder.is_dir():
         WORK.mkdir(exist_ok=True)
         write_photos(folder, real, n)
-    repeats = ", some twice" if 0 < len(real) < n else ""
-    return f"{kind}{repeats}", folder
+    halves = ", halves of two photos each" if 0 < len(real) < n else ""
+    return f"{kind}{halves}", folder
 
 
 def measured(

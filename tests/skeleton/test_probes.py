@@ -20,6 +20,7 @@ from recipe_core.skeleton.checks import (
     batch_order,
     bigger_net,
     checkpoint_reload,
+    gradient_reset,
     learning_rate,
     loss_at_init,
     overfit_batch,
@@ -45,6 +46,30 @@ def test_a_plain_pipeline_passes(plain: Bench) -> None:
     for check in checks:
         finding = judged(check.CHECK, readings)
         assert finding.verdict == "pass", finding.summary
+
+
+HEAD = """
+def build_optimizer(model):
+    return torch.optim.Adam(model[3].parameters(), lr=2e-3)
+"""
+KEPT_ON = """
+def train_step(model, batch, loss_fn, optimizer):
+    loss = loss_fn(model(batch[0]), batch[1])
+    loss.backward()
+    optimizer.step()
+    return loss.detach()
+"""
+
+
+@pytest.mark.parametrize(("faulty", "verdict"), [(KEPT_ON, "fail"), ("", "pass")])
+def test_gradients_that_no_step_uses_may_pile_up(
+    two: Path, tmp_path: Path, faulty: str, verdict: str
+) -> None:
+    """The head alone is trained, the body is not frozen: no zero_grad reaches its gradients."""
+    bench = bench_of(two, tmp_path, PLAIN + HEAD + faulty)
+    (probe,) = gradient_reset.CHECK.probes
+    finding = judged(gradient_reset.CHECK, Readings({probe.name: probed(probe, bench)}, {}))
+    assert finding.verdict == verdict, finding.summary
 
 
 SCALED = (

@@ -25,6 +25,8 @@ KEPT = 2_000
 def gradient_reset(bench: Any, progress: Progress) -> Reading:
     """Two batches in turn, learning rate zero: equal batches must give equal gradients.
 
+    Of the parameters that the optimizer holds: others may pile up what they like, no step uses it.
+
     numbers  every: calls of train_step per optimizer step (0: it never steps); names of parameters
     arrays   carried (P,): how much of the step before is in a step's gradient of each parameter,
              0 to 1; norms (8,): of the whole gradient at each step of WINDOWS
@@ -39,7 +41,10 @@ def gradient_reset(bench: Any, progress: Progress) -> Reading:
         raise MissingInput("there are not two training batches of the same size to compare")
     by_letter = dict(zip("AB", batches, strict=True))
     taken: list[list[torch.Tensor]] = []
-    names = [n for n, p in model.named_parameters() if p.requires_grad]
+    held = {id(p) for group in optimizer.param_groups for p in group["params"]}
+    names = [n for n, p in model.named_parameters() if p.requires_grad and id(p) in held]
+    if not names:
+        raise MissingInput("the optimizer holds none of the parameters that the model trains")
     handle = optimizer.register_step_pre_hook(lambda *_: taken.append(_gradients(model, names)))
     model.train()
     try:
