@@ -33,7 +33,7 @@ WORKERS = 2
 SIZE = (500, 375)
 QUALITY = 90
 BESIDE = 1409
-"""How far apart the two photos are that share a picture, where more are asked for than there are."""
+"""How far apart the two photos of a picture are, where more are asked for than exist."""
 
 CLEANVISION = """
 import sys
