@@ -101,12 +101,12 @@ def part(bench: Bench, n: int, seed: int) -> Bench:
                    bench.groups[some], time.process_time())  # fmt: skip
 
 
-def planted(bench: Bench, kind: str, rate: float, seed: int) -> np.ndarray:
+def flipped(true: np.ndarray, names: tuple[str, ...], kind: str, rate: float, seed: int,
+            ) -> np.ndarray:  # fmt: skip
     """Labels of which a share is wrong (of the classes that the kind knows, for pairs)."""
-    rng, labels = np.random.default_rng(seed), bench.labels.copy()
-    c = len(bench.names)
-    to = {"cycle": (np.arange(c) + 1) % c, "patrini": _by_name(bench, PATRINI),
-          "mutual": _by_name(bench, MUTUAL)}.get(kind)  # fmt: skip
+    rng, labels, c = np.random.default_rng(seed), true.copy(), len(names)
+    to = {"cycle": (np.arange(c) + 1) % c, "patrini": _by_name(names, PATRINI),
+          "mutual": _by_name(names, MUTUAL)}.get(kind)  # fmt: skip
     if to is None:
         some = rng.permutation(len(labels))[: round(rate * len(labels))]
         labels[some] = (labels[some] + rng.integers(1, c, len(some))) % c
@@ -117,9 +117,9 @@ def planted(bench: Bench, kind: str, rate: float, seed: int) -> np.ndarray:
     return labels
 
 
-def _by_name(bench: Bench, pairs: dict[str, str]) -> np.ndarray:
-    place = {n: i for i, n in enumerate(bench.names)}
-    return np.array([place.get(pairs.get(n, n), i) for i, n in enumerate(bench.names)])
+def _by_name(names: tuple[str, ...], pairs: dict[str, str]) -> np.ndarray:
+    place = {n: i for i, n in enumerate(names)}
+    return np.array([place.get(pairs.get(n, n), i) for i, n in enumerate(names)])
 
 
 def probabilities(answers: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -177,7 +177,7 @@ def drawn(bench: Bench, kind: str, rate: float, seed: int) -> tuple[np.ndarray, 
     if kind == "its own":
         best = bench.answers(bench.labels)[:, : len(bench.names)].argmax(1)
         return best, best
-    return planted(bench, kind, rate, seed), bench.labels
+    return flipped(bench.labels, bench.names, kind, rate, seed), bench.labels
 
 
 def confirmed(bench: Bench, source: Path) -> None:

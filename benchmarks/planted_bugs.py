@@ -1,9 +1,11 @@
 """How many silent bugs are caught, by the right check, and how often is a healthy pipeline accused?
 
-    python benchmarks/planted_bugs.py [--must] [--jobs 2] [--only NAME]… [--without-rival]
+    python benchmarks/planted_bugs.py [--tasks FOLDER] [--must] [--jobs 2] [--only NAME]…
+        [--without-rival]
 
-Every task of tests/planted/tasks meets every check (--must: bugs meet only the checks of which one
-must fail; --only-rival: none). The same tasks are judged by the five rules of neural_net_checklist.
+Every task of tests/planted/tasks (or of FOLDER/bugs and FOLDER/healthy, with the same first lines)
+meets every check (--must: bugs meet only the checks of which one must fail; --only-rival: none).
+The same tasks are judged by the five rules of neural_net_checklist.
 """
 
 from __future__ import annotations
@@ -39,8 +41,9 @@ def main() -> None:
     parser.add_argument("--without-rival", action="store_true")
     parser.add_argument("--only-rival", action="store_true")
     parser.add_argument("--rival-steps", type=int, default=OVERFIT_STEPS)
+    parser.add_argument("--tasks", type=Path, default=catalogue.TASKS)
     asked = parser.parse_args()
-    tasks = [t for t in (*catalogue.bugs(), *catalogue.healthy())
+    tasks = [t for t in (*catalogue.bugs(asked.tasks), *catalogue.healthy(asked.tasks))
              if not asked.only or t.name in asked.only]  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
         for data in {t.data for t in tasks}:

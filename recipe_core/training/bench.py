@@ -89,6 +89,11 @@ class Bench:
         """Training samples under the evaluation transform."""
         return self._set("train", train=False)
 
+    @cached_property
+    def varied_eval_set(self) -> Dataset[tuple[torch.Tensor, int]]:
+        """Evaluation samples under the training transform: what it does to a picture's label."""
+        return self._set("eval", train=True)
+
     def _set(self, split: Split, *, train: bool) -> Dataset[tuple[torch.Tensor, int]]:
         positions, labels = self.positions(split), self.labels(split)
         if "build_transform" in self.task.given:

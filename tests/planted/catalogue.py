@@ -40,12 +40,12 @@ class PlantedTask:
         return not self.must
 
 
-def bugs() -> tuple[PlantedTask, ...]:
-    return tuple(read(p) for p in sorted((TASKS / "bugs").glob("*.py")))
+def bugs(tasks: Path = TASKS) -> tuple[PlantedTask, ...]:
+    return tuple(read(p) for p in sorted((tasks / "bugs").glob("*.py")))
 
 
-def healthy() -> tuple[PlantedTask, ...]:
-    return tuple(read(p) for p in sorted((TASKS / "healthy").glob("*.py")))
+def healthy(tasks: Path = TASKS) -> tuple[PlantedTask, ...]:
+    return tuple(read(p) for p in sorted((tasks / "healthy").glob("*.py")))
 
 
 def read(path: Path) -> PlantedTask:

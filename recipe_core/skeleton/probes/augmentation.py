@@ -38,7 +38,7 @@ def augmentation(bench: Any, progress: Progress) -> Reading:
     """
     picked = stratified(bench.labels("eval"), LOOKED_AT, 2)
     first, second = (_tensors(bench.eval_set, picked, seed) for seed in (1, 2))
-    varied = bench._set("eval", train=True)  # evaluation pictures under the training transform
+    varied = bench.varied_eval_set
     versions = [_tensors(varied, picked, seed) for seed in range(VERSIONS)]
     differs = [not torch.equal(a, b) for a, b in zip(versions[0], versions[1], strict=True)]
     numbers: dict[str, Any] = {
