@@ -17,11 +17,13 @@ from streamlit.file_util import get_static_dir
 
 WIDGETS = ("Html", "TextInput", "BidiComponent", "Selectbox", "ButtonGroup", "Slider", "Button")
 """Chunks of Streamlit's bundle, by the name before the hash; one that is gone is left out."""
+NO_PAGES = ("/api/", "/media/")
 _IMPORTED = re.compile(r'(?:from|import)"\./([\w.-]+\.js)"')
 
 
 class Ahead:
-    """Adds the header to Streamlit's page; not to HTML of ours, which is shut off from scripts."""
+    """Adds the header to Streamlit's page; not to HTML of ours, which is shut off from scripts, nor
+    to an HTML file that is downloaded: the links are relative, and it lies elsewhere."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -34,7 +36,7 @@ class Ahead:
                     headers.append("Link", links(get_static_dir()))
             await send(message)
 
-        asked = scope["type"] == "http" and not scope["path"].startswith("/api/")
+        asked = scope["type"] == "http" and not scope["path"].startswith(NO_PAGES)
         await self.app(scope, receive, with_links if asked else send)
 
 

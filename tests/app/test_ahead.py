@@ -48,3 +48,4 @@ def answered(path: str) -> dict[bytes, bytes]:
 def test_only_pages_of_streamlit_name_them() -> None:
     assert b"modulepreload" in answered("/browse")[b"link"]
     assert b"link" not in answered("/api/report/x")
+    assert b"link" not in answered("/media/report.html")  # a download, once answered with 404s
