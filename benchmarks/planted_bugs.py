@@ -1,11 +1,11 @@
 """How many silent bugs are caught, by the right check, and how often is a healthy pipeline accused?
 
     python benchmarks/planted_bugs.py [--tasks FOLDER] [--must] [--jobs 2] [--only NAME]…
-        [--without-rival]
+        [--check ID]… [--without-rival]
 
 Every task of tests/planted/tasks (or of FOLDER/bugs and FOLDER/healthy, with the same first lines)
-meets every check (--must: bugs meet only the checks of which one must fail; --only-rival: none).
-The same tasks are judged by the five rules of neural_net_checklist.
+meets every check (--check: these alone; --must: bugs meet only the checks of which one must fail;
+--only-rival: none). The same tasks are judged by the five rules of neural_net_checklist.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ OVERFIT_STEPS = 65_536
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--must", action="store_true")
+    parser.add_argument("--check", action="append", default=[])
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--only", action="append", default=[])
     parser.add_argument("--without-rival", action="store_true")
@@ -49,7 +50,7 @@ def main() -> None:
         for data in {t.data for t in tasks}:
             workspace_of(data, Path(folder))
         steps = 0 if asked.without_rival else asked.rival_steps
-        checks = "must" if asked.must else "none" if asked.only_rival else "all"
+        checks = "must" if asked.must else "none" if asked.only_rival else ",".join(asked.check)
         work = [(t, folder, checks, steps) for t in tasks]
         # Not multiprocessing.Pool: its workers may have no children, and loaders have workers.
         with ProcessPoolExecutor(
@@ -77,6 +78,8 @@ def one(work: tuple[PlantedTask, str, str, int]) -> Row:
     asked = [c for c in recipe.checks("skeleton") if c.id != "human_baseline" and checks != "none"]
     if checks == "must" and not task.healthy:
         asked = [c for c in asked if c.id in task.must]
+    elif checks not in ("", "must", "none"):
+        asked = [c for c in asked if c.id in checks.split(",")]
     start = time.perf_counter()
     try:
         found = {k: (f.verdict, f.summary) for k, f in examined(task, asked, Path(folder)).items()}

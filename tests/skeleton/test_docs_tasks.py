@@ -38,7 +38,7 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ],
 )
 def test_an_example_is_healthy_or_has_the_one_bug(name: str, bad: set[str], digits: Path) -> None:
-    config = RunConfig(task=str(TASKS / f"{name}.py"), device="cpu", batch_size=32)
+    config = RunConfig(task=str(TASKS / f"{name}.py"), device="cpu", batch_size=32, limit=480)
     bench = open_bench(digits, config)
     checks = with_ids(LOOKED_AT)
     readings = Readings({p.name: probed(p, bench) for p in probes_of(checks)}, about(bench))

@@ -102,8 +102,23 @@ def test_a_sampler_that_balances_rare_classes_is_no_fault() -> None:
     drawn = RNG.choice(300, 300, p=weights / weights.sum())
     finding = epoch(drawn, labels)
     assert finding.verdict == "pass" and "rare classes are drawn more often" in finding.summary
+    labels = np.repeat([0, 1], [250, 50])
+    upside_down = epoch(RNG.choice(300, 300, p=labels_weight(labels)), labels)
+    assert upside_down.verdict == "fail" and "more unevenly" in upside_down.summary
     plain = epoch(RNG.choice(300, 300), np.repeat([0, 1], 150))
     assert plain.verdict == "warn" and "with replacement" in plain.summary
+
+
+def labels_weight(labels: np.ndarray) -> np.ndarray:
+    """The mistake: a sample weighs as much as its class has samples."""
+    counts = np.bincount(labels)[labels]
+    return np.asarray(counts / counts.sum())
+
+
+def test_drawn_evenly_with_replacement_is_never_called_uneven() -> None:
+    labels = np.repeat([0, 1, 2], [240, 50, 10])
+    said = [epoch(RNG.choice(300, 300), labels).summary for _ in range(300)]
+    assert not [s for s in said if "more unevenly" in s]
 
 
 def test_neighbours_by_chance_are_those_of_simulated_orders() -> None:
@@ -146,6 +161,11 @@ def first_losses(losses: list[float], **changes: Any) -> dict[str, Any]:
      ([1.5, 1.52, 1.48], {}, "fail"), ([1.5, 1.52, 1.48], {"loaded": 0.99}, "pass"),
      ([1.0, 1.02, 1.01], {"best": 1.0, "bias": [3.0] + [0.0] * 9,
                           "best_bias": [3.0] + [0.0] * 9}, "pass"),
+     # a sigmoid per class, each bias at how rare a class is: the same for all
+     ([0.46, 0.46, 0.45], {"uniform": 0.693, "best": 0.45, "bias": [-1.6] * 10, "bias_loss": 0.455,
+                           "wild": [0.693 + s * s / 8 for s in SPREADS]}, "pass"),
+     ([0.30, 0.31, 0.30], {"uniform": 0.693, "best": 0.45, "bias": [-1.6] * 10, "bias_loss": 0.455,
+                           "wild": [0.693 + s * s / 8 for s in SPREADS]}, "fail"),
      ([9.0, 9.1, 9.0], {"best": 1.0, "bias": [0.0] * 9 + [3.0],
                         "best_bias": [3.0] + [0.0] * 9}, "fail")],
 )  # fmt: skip

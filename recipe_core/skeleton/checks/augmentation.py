@@ -30,6 +30,11 @@ class Params:
         "survive the training transform, by the upper end of its interval; crops to a twelfth of "
         "the area keep about three quarters on photos, turning and mirroring digits under half",
     )  # fmt: skip
+    plain: float = setting(
+        0.9, low=0.0, high=1.0,
+        why="correlation of a training tensor with the whole or the middle of its source, where "
+        "the training transform never varies: 0.98 and more without augmentation",
+    )  # fmt: skip
     knowledge: float = setting(
         0.3, low=0.0, high=1.0,
         why="what the reference net must know of plain pictures, beyond the largest class, before "
@@ -39,7 +44,8 @@ class Params:
 
 def judge(readings: Readings, params: Params) -> Finding:
     read = readings.need("augmentation")
-    problems = [*evaluation(read), *seeded(read), *workers(read), *labels(read, params)]
+    problems = [*evaluation(read), *seeded(read), *fixed(read, params), *workers(read),
+                *labels(read, params)]  # fmt: skip
     share = kept(read, params)
     found = read["labels"]
     return Finding(
@@ -72,6 +78,20 @@ def seeded(read: Reading) -> list[Problem]:
                     "differently under the same seed: the augmentation cannot be repeated",
                     "Draw from torch's, NumPy's or Python's own generator, which the run seeds; "
                     "never seed by the clock.")]  # fmt: skip
+
+
+def fixed(read: Reading, params: Params) -> list[Problem]:
+    """The same turn or shift for every picture, each time: evaluation alone sees what they are."""
+    if not read["fixed"]:
+        return []
+    training, evaluation = read["fixed"]
+    if training >= params.plain or evaluation < params.plain + 0.05:
+        return []
+    return [Problem("fail", f"the training transform changes all pictures in one and the same way "
+                    f"(likeness with the source {training:.2f}, {evaluation:.2f} in evaluation; at "
+                    f"least {params.plain:g} expected of one that never varies)",
+                    "Make the generator once, outside the transform's call: one that is seeded in "
+                    "every call draws the same numbers every time.")]  # fmt: skip
 
 
 def workers(read: Reading) -> list[Problem]:
@@ -156,6 +176,6 @@ CHECK = Check(
     params=Params,
     judge=judge,
     probes=(
-        Probe("augmentation", 1, "recipe_core.skeleton.probes.augmentation:augmentation", 180),
+        Probe("augmentation", 2, "recipe_core.skeleton.probes.augmentation:augmentation", 180),
     ),
 )

@@ -19,6 +19,8 @@ from recipe_core.kernel.nouns import Chart, Finding, Verdict
 from recipe_core.kernel.params import setting
 from recipe_core.kernel.readings import Reading, Readings
 
+REPEATED = 0.1
+"""Share of the samples that come again in an epoch where a sampler draws with replacement."""
 ORDER = Probe("order", 1, "recipe_core.skeleton.probes.order:order", 240.0)
 
 
@@ -55,10 +57,12 @@ class Fault:
 
 def judge(readings: Readings, params: Params) -> Finding:
     read = readings.need("order")
+    names = list(readings.about.get("class_names", ()))
     observed, expected, se = neighbours(read["labels"], read["all_labels"])
     rank = rank_correlation(read["first"]) if read["how"] == "numbered" else 0.0
     faults = [
-        *_sorted(observed, expected, se, rank, params), *_incomplete(read, params), *_same(read),
+        *_sorted(observed, expected, se, rank, params),
+        *(_skewed(read, names, params) or _incomplete(read, params)), *_same(read),
     ]  # fmt: skip
     numbers = {
         "how": read["how"], "n": read["n"], "batches": read["batches"],
@@ -135,7 +139,7 @@ def _incomplete(read: Reading, params: Params) -> list[Fault]:
     step = "Load from the whole set, each sample once; drop_last may cost one batch."
     if _rebalanced(read):
         return []
-    if twice > 0.1 * n:
+    if twice > REPEATED * n:
         return [Fault(
             f"samples are drawn with replacement: an epoch of {len(first):,} shows {seen:,} of "
             f"{n:,} samples", step, "warn",
@@ -145,14 +149,41 @@ def _incomplete(read: Reading, params: Params) -> list[Fault]:
     return [Fault(f"an epoch shows only {seen:,} of {n:,} samples", step)]
 
 
+def _skewed(read: Reading, names: list[str], params: Params) -> list[Fault]:
+    """Common classes drawn more often, rare ones less: the weights of a sampler upside down."""
+    first = read["first"]
+    if read["how"] != "numbered" or len(first) - len(np.unique(first)) < REPEATED * read["n"]:
+        return []
+    whole, given, n = _shares(read)
+    error = np.sqrt(whole * (1 - whole) / n)
+    z = np.divide(given - whole, error, out=np.zeros_like(whole), where=error > 0)
+    lost = int(np.argmin(z))
+    if z[lost] > -params.z or given[lost] > whole[lost] / 2 or whole[lost] > whole.max() / 2:
+        return []
+    if given[int(np.argmax(whole))] <= whole.max():
+        return []
+    name = names[lost] if lost < len(names) else str(lost)
+    return [Fault(
+        f"classes come more unevenly than they are: {name} is {whole[lost]:.0%} of the samples and "
+        f"{given[lost]:.1%} of the epoch", "Weight each sample by one over the count "
+        "of its class, not by the count.",
+    )]  # fmt: skip
+
+
 def _rebalanced(read: Reading) -> bool:
     """Whether rare classes are drawn more often than they are: a sampler that balances them."""
-    classes = int(read["all_labels"].max()) + 1
-    whole = np.bincount(read["all_labels"], minlength=classes) / len(read["all_labels"])
-    given = np.bincount(read["labels"], minlength=classes) / len(read["labels"])
+    whole, given, _ = _shares(read)
     uneven = whole[whole > 0].max() / whole[whole > 0].min()
     after = given[whole > 0].max() / max(float(given[whole > 0].min()), 1e-9)
     return bool(uneven > 1.5 and after < 0.67 * uneven)
+
+
+def _shares(read: Reading) -> tuple[Any, Any, int]:
+    """(c,) share of each class in the set and in the epoch, and the length of the epoch."""
+    labels, first = read["all_labels"], read["first"]
+    whole = np.bincount(labels) / len(labels)
+    given = np.bincount(labels[first], minlength=len(whole)) / len(first)
+    return whole, given, len(first)
 
 
 def _same(read: Reading) -> list[Fault]:

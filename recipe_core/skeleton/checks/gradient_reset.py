@@ -78,6 +78,6 @@ CHECK = Check(
     params=Params,
     judge=judge,
     probes=(
-        Probe("gradient_reset", 1, "recipe_core.skeleton.probes.gradient_reset:gradient_reset"),
+        Probe("gradient_reset", 2, "recipe_core.skeleton.probes.gradient_reset:gradient_reset"),
     ),
 )

@@ -23,6 +23,10 @@ from recipe_core.reporting.wording import number
 
 START = Probe("start", 1, "recipe_core.skeleton.probes.start:start", 180.0)
 
+LEAST_GAIN = 0.02
+"""Share of the loss of equal outputs by which a last bias lowers it that was set, not drawn: one
+that is the same for all classes tells a sigmoid per class how rare each is (Lin et al., "Focal Loss
+for Dense Object Detection", ICCV 2017)."""
 MOST_ERROR = 0.25
 """Of the expectation: seeds that scatter more say that the loss is wild, not that it is unknown."""
 
@@ -81,6 +85,9 @@ def expectation(read: Reading) -> tuple[float, str]:
     classes = read["num_classes"]
     if bias_is_set(read) and math.isfinite(best):
         return best, "the last bias is set: entropy of the class shares"
+    by_bias = read["bias_loss"]
+    if by_bias is not None and uniform - by_bias > LEAST_GAIN * abs(uniform):
+        return by_bias, "the loss function on the last bias alone"
     if math.isclose(uniform, math.log(classes), rel_tol=1e-3):
         return uniform, f"ln {classes}"
     return uniform, "the loss function on equal outputs"

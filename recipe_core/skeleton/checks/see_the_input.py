@@ -64,6 +64,16 @@ class Params:
         "resized "
         "and centre-cropped pictures have above 0.8",
     )  # fmt: skip
+    shown: float = setting(
+        0.08, low=0.0, high=1.0,
+        why="share of the picture's area in the evaluation tensor, where it is the middle: a crop "
+        "of 224 from 256 leaves 0.77, of 32 from 96 0.11, of 32 from 256 0.016",
+    )  # fmt: skip
+    cut: float = setting(
+        0.25, low=0.0, high=1.0,
+        why="share of values at the very ends of their range, beyond that of the pictures' own "
+        "blacks and whites; up to 0.01 in sound pipelines, 0.48 in digits clamped after Normalize",
+    )  # fmt: skip
     agree: float = setting(
         0.9, low=0.0, high=1.0,
         why="share of labels that agree with the sample table; exactly 1 but for near copies of "
@@ -78,7 +88,7 @@ def judge(readings: Readings, params: Params) -> Finding:
     problems = [
         *constant(read, stages), *extent(stages, params), *expected_by(stages, declared),
         *unequal(stages, params), *scrambled(stages, params), *colours(stages),
-        *labels(read, params),
+        *lost(read, params), *labels(read, params),
     ]  # fmt: skip
     e = stages["transform_eval"]
     good = (f"{e['n']} pictures look as their sources do (correlation {e['plain']:.2f}), with mean "
@@ -88,7 +98,8 @@ def judge(readings: Readings, params: Params) -> Finding:
     return Finding(
         worst(problems), sentence(problems, good), mends(problems),
         {"stages": {k: dict(v) for k, v in stages.items()}, "labels_train": read["agree_train"],
-         "labels_eval": read["agree_eval"], "distinct": read["distinct"]},
+         "labels_eval": read["agree_eval"], "distinct": read["distinct"],
+         "shown_share": read["shown_share"], "cut_off": list(read["cut_off"])},
         value=f"mean {e['mean']:.2f}, deviation {e['std']:.2f}",
         expected=f"deviation {params.narrowest:g} to {params.widest:g}, as the source, right "
         "labels",
@@ -138,6 +149,22 @@ def extent(stages: Mapping[str, Stage], params: Params) -> list[Problem]:
             return [Problem("fail", f"{WORDS[last]} pixels normalised twice with {name} mean and "
                             "deviation", mend)]  # fmt: skip
     return []
+
+
+def lost(read: Reading, params: Params) -> list[Problem]:
+    """Most of the picture, or most of its values, cut away by the evaluation transform."""
+    found, (mine, theirs) = [], read["cut_off"]
+    if read["shown_share"] < params.shown:
+        found.append(Problem(
+            "fail", f"the evaluation transform shows the middle {read['shown_share']:.1%} of a "
+            f"picture's area (at least {params.shown:.0%} expected)",
+            "Resize to a little more than the crop: Resize(36), CenterCrop(32)."))  # fmt: skip
+    if mine - theirs > params.cut:
+        found.append(Problem(
+            "fail", f"{mine:.0%} of the values that the evaluation transform gives lie at the very "
+            f"ends of their range, {theirs:.0%} in the pictures: the rest was cut off",
+            "Clamp to 0 … 1 before Normalize, not after it."))  # fmt: skip
+    return found
 
 
 def expected_by(stages: Mapping[str, Stage], declared: Mapping[str, Any] | None) -> list[Problem]:
@@ -292,5 +319,5 @@ CHECK = Check(
     "brought back to pixels, with its label, shows them at a glance.",
     params=Params,
     judge=judge,
-    probes=(Probe("see_the_input", 1, "recipe_core.skeleton.probes.see_the_input:see_the_input"),),
+    probes=(Probe("see_the_input", 2, "recipe_core.skeleton.probes.see_the_input:see_the_input"),),
 )

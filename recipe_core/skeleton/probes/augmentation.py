@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image
@@ -15,6 +16,7 @@ from torch.utils.data import Dataset
 
 from recipe_core.kernel.progress import Progress
 from recipe_core.kernel.readings import Reading
+from recipe_core.skeleton.probes.views import view_of
 from recipe_core.training.bench import epoch_seed
 from recipe_core.training.images import stratified
 from recipe_core.training.seeds import seed_everything
@@ -32,8 +34,10 @@ def augmentation(bench: Any, progress: Progress) -> Reading:
     """numbers  n; evaluation: pictures of n that the evaluation transform gives twice differently;
              varies: pictures of n that the training transform varies; repeats: of n that it gives
              again under the same seed, the task file loaded afresh (None without a transform of its
-             own); workers: batches, alike (pairs of equal batches in one epoch), epochs_alike,
-             distinct; labels: clean, augmented: [right, n] of a small reference net, majority
+             own); fixed: median likeness of a picture with its training and its evaluation tensor
+             where training never varies it, else (); workers: batches, alike (pairs of equal
+             batches in one epoch), epochs_alike, distinct; labels: clean, augmented: [right, n] of
+             a small reference net, majority
     arrays   shown (6, 8, C, H, W): evaluation tensors, and seven training versions of each
     """
     picked = stratified(bench.labels("eval"), LOOKED_AT, 2)
@@ -45,6 +49,7 @@ def augmentation(bench: Any, progress: Progress) -> Reading:
         "n": len(picked), "varies": sum(differs),
         "evaluation": sum(not torch.equal(a, b) for a, b in zip(first, second, strict=True)),
         "repeats": _repeats(bench, picked),
+        "fixed": () if any(differs) else _fixed(bench, picked, versions[0], first),
     }  # fmt: skip
     progress("workers", 1, 3)
     own = bench.task.given & {"build_transform", "train_loader"}
@@ -64,6 +69,17 @@ def _shown(plain: list[torch.Tensor], versions: list[list[torch.Tensor]]) -> dic
     if len({t.shape for row in rows for t in row}) != 1:
         return {}
     return {"shown": torch.stack([torch.stack(row) for row in rows]).float().numpy()}
+
+
+def _fixed(
+    bench: Any, picked: Any, training: list[torch.Tensor], evaluation: list[torch.Tensor]
+) -> list[float]:
+    pictures = [bench.images.picture(int(bench.positions("eval")[i])) for i in picked]
+    return [
+        float(np.median([view_of(x.double().numpy(), p).alike
+                         for x, p in zip(tensors, pictures, strict=True)]))
+        for tensors in (training, evaluation)
+    ]  # fmt: skip
 
 
 def _repeats(bench: Any, picked: Any) -> int | None:

@@ -15,6 +15,7 @@ from torch.utils.data import Subset
 from recipe_core.kernel.progress import Progress
 from recipe_core.kernel.readings import Reading
 from recipe_core.skeleton.probes.seen import hooked, on_device, weight_layers
+from recipe_core.skeleton.probes.views import alike, view_of
 from recipe_core.training.images import stratified
 
 SAMPLES = 64
@@ -24,6 +25,8 @@ BATCH = 16
 LEVELS = 200
 """Quantiles that stand for the pixels of a picture."""
 ZOOMS = (1.0, 8 / 7)
+RIM = 0.95
+"""A row or column of one value in more than this share was added to bring a picture to a size."""
 Floats = npt.NDArray[np.float64]
 
 
@@ -33,7 +36,8 @@ def see_the_input(bench: Any, progress: Progress) -> Reading:
 
     numbers  stages: name -> figures of `_figures`; maps: label maps of the two splits, as lists;
              agree_train, agree_eval: [agreeing, matched] labels of what the loaders give; shifts:
-             [shift, count] of those that disagree; distinct: [distinct, n] evaluation tensors
+             [shift, count] of those that disagree; distinct: [distinct, n] evaluation tensors;
+             shown_share: see _shown_share; cut_off: see _cut_off, both of the evaluation transform
     arrays   shown (k, C, H, W) what evaluation gives to the model; shown_y (k,)
     """
     n = max(SAMPLES, min(256, 2 * bench.task.num_classes))
@@ -55,6 +59,9 @@ def see_the_input(bench: Any, progress: Progress) -> Reading:
         "transform_eval": _figures(x["eval"][:COMPARED], sources["eval"]),
         "transform_train": _figures(varied, sources["train"]),
     }
+    seen = x["eval"][:COMPARED].double().numpy()
+    numbers["shown_share"] = _shown_share(seen, sources["eval"])
+    numbers["cut_off"] = _cut_off(seen, sources["eval"])
     caught = {}
     for split in ("eval", "train"):
         given = Subset(plain[split], chosen[split].tolist())
@@ -226,27 +233,50 @@ def _layout(x: Floats, refs: list[Floats]) -> dict[str, float]:
     for v, ref in zip(x, refs, strict=True):
         mine = v.mean(0)
         grey = ref.mean(-1)
-        plain.append(max(_alike(mine, g) for g in grey))
+        plain.append(max(alike(mine, g) for g in grey))
         square = mine.shape[0] == mine.shape[1]
-        turned.append(max(_alike(t, g) for g in grey for t in _turns(mine, square)))
+        turned.append(max(alike(t, g) for g in grey for t in _turns(mine, square)))
         wrong = [r.reshape(3, *r.shape[:2]) for r in ref] if len(v) == 3 else []
         wrong += [
             r.transpose(2, 0, 1).reshape(*r.shape).transpose(2, 0, 1) for r in ref if len(v) == 3
         ]
-        viewed.append(max((_alike(v, r) for r in wrong), default=0.0))
+        viewed.append(max((alike(v, r) for r in wrong), default=0.0))
     return {"plain": float(np.median(plain)), "turned": float(np.median(turned)),
             "viewed": float(np.median(viewed))}  # fmt: skip
+
+
+def _shown_share(x: Floats, sources: list[Image.Image]) -> float:
+    """The share of a picture's area that its tensor shows, where that is clearly its middle and
+    clearly not the whole; 1 where it is not: median of the pictures (n, c, h, w)."""
+    views = [view_of(v, s) for v, s in zip(x, sources, strict=True)]
+    clear = [v.share if v.alike > 0.9 and v.alike > v.whole + 0.2 else 1.0 for v in views]
+    return float(np.median(clear))
+
+
+def _cut_off(x: Floats, sources: list[Image.Image]) -> list[float]:
+    """Shares of values at a channel's very ends: in the tensors, and in their source pictures.
+
+    What was filled in around a picture is left out; tensors of two or three values were meant so.
+    """
+    if len(np.unique(x.round(3))) <= 3:
+        return [0.0, 0.0]
+    _, c, h, w = x.shape
+    refs = np.stack([_fitted(s, h, w, 1) for s in sources])
+    theirs = np.stack([_channel(refs, k, c) for k in range(c)], 1)
+    low, high = x.min((0, 2, 3), keepdims=True), x.max((0, 2, 3), keepdims=True)
+    counts = np.zeros(3)
+    for mine, ref in zip(
+        ((x == low) | (x == high)).reshape(-1, h, w),
+        ((theirs < 1.5 / 255) | (theirs > 253.5 / 255)).reshape(-1, h, w), strict=True,
+    ):  # fmt: skip
+        inside = np.ix_(mine.mean(1) < RIM, mine.mean(0) < RIM)
+        counts += mine[inside].sum(), ref[inside].sum(), mine[inside].size
+    return [float(v) for v in counts[:2] / max(counts[2], 1)]
 
 
 def _turns(v: Floats, square: bool) -> list[Floats]:
     found = [v[::-1], v[:, ::-1], v[::-1, ::-1]]
     return [*found, v.T, v.T[::-1], v.T[:, ::-1]] if square else found
-
-
-def _alike(a: Floats, b: Floats) -> float:
-    a, b = a.ravel() - a.mean(), b.ravel() - b.mean()
-    size = float(np.linalg.norm(a) * np.linalg.norm(b))
-    return float(a @ b) / size if size > 0 else 0.0
 
 
 ORDERS = ((0, 1, 2), (2, 1, 0), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1))
@@ -255,7 +285,7 @@ ORDERS = ((0, 1, 2), (2, 1, 0), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1))
 def _order(x: Floats, refs: list[Floats]) -> dict[str, Any]:
     """Mean correlation of what a channel has beyond grey, for each order of the source's "
     "channels."""
-    theirs = np.stack([r[int(np.argmax([_alike(v.mean(0), z.mean(-1)) for z in r]))]
+    theirs = np.stack([r[int(np.argmax([alike(v.mean(0), z.mean(-1)) for z in r]))]
                        for v, r in zip(x, refs, strict=True)]).transpose(0, 3, 1, 2)  # fmt: skip
 
     def beyond_grey(v: Floats) -> Floats:
@@ -265,7 +295,7 @@ def _order(x: Floats, refs: list[Floats]) -> dict[str, Any]:
     mine, colour = beyond_grey(x), (theirs - theirs.mean(1, keepdims=True)).std()
     source = beyond_grey(theirs)
     scores = [
-        float(np.mean([_alike(mine[:, c], source[:, o]) for c, o in enumerate(order)]))
+        float(np.mean([alike(mine[:, c], source[:, o]) for c, o in enumerate(order)]))
         for order in ORDERS
     ]
     return {"orders": scores, "colour": float(colour)}
