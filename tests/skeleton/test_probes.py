@@ -20,6 +20,7 @@ from recipe_core.skeleton.checks import (
     batch_order,
     bigger_net,
     checkpoint_reload,
+    dead_units,
     gradient_reset,
     learning_rate,
     loss_at_init,
@@ -46,6 +47,40 @@ def test_a_plain_pipeline_passes(plain: Bench) -> None:
     for check in checks:
         finding = judged(check.CHECK, readings)
         assert finding.verdict == "pass", finding.summary
+
+
+OWN_LAYER = """
+class Own(nn.Module):
+    def __init__(self, d, n):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(n, d) / d**0.5)
+
+    def forward(self, x):
+        return {returned}
+
+def build_model(num_classes):
+    return nn.Sequential(nn.Conv2d(3, 8, 3, 2, 1), nn.ReLU(), nn.Flatten(), nn.Linear(512, 32),
+                         Own(32, num_classes))
+"""
+
+
+@pytest.mark.parametrize(
+    ("returned", "verdict"),
+    [
+        ("8 * nn.functional.normalize(x, dim=1) @ nn.functional.normalize(self.weight, dim=1).T",
+         "pass"),
+        ("x @ self.weight.T", "fail"),
+    ],
+)  # fmt: skip
+def test_a_layer_of_ones_own_is_linear_only_where_it_adds_up(
+    two: Path, tmp_path: Path, returned: str, verdict: str
+) -> None:
+    """A head of cosines behind an embedding is a design, a second matrix behind it is none."""
+    bench = bench_of(two, tmp_path, PLAIN + OWN_LAYER.format(returned=returned))
+    (probe,) = dead_units.CHECK.probes
+    finding = judged(dead_units.CHECK, Readings({probe.name: probed(probe, bench)}, about(bench)))
+    assert finding.verdict == verdict, finding.summary
+    assert verdict == "pass" or "nothing non-linear" in finding.summary.lower()
 
 
 HEAD = """

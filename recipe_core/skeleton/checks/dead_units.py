@@ -193,5 +193,5 @@ CHECK = Check(
     "between them cost capacity without an error: the net trains as a smaller one.",
     params=Params,
     judge=judge,
-    probes=(Probe("dead_units", 1, "recipe_core.skeleton.probes.dead_units:dead_units"),),
+    probes=(Probe("dead_units", 2, "recipe_core.skeleton.probes.dead_units:dead_units"),),
 )

@@ -17,6 +17,7 @@ from recipe_core.kernel.readings import Reading
 from recipe_core.skeleton.probes.common import affordable_batch
 from recipe_core.skeleton.probes.made_up import kind_of
 from recipe_core.skeleton.probes.seen import hooked, precision, weight_layers
+from recipe_core.training.models import evaluating
 
 SAMPLES = 256
 STEPS = 20
@@ -211,8 +212,25 @@ def _pairs(
             continue
         residual = _between(bench, model, x, first, second)
         if residual is not None:
-            found.append({"first": name, "second": after, "residual": residual})
+            own = [_itself(bench, model, x, layer) for layer in (first, second)]
+            found.append({"first": name, "second": after, "residual": max(residual, *own)})
     return found
+
+
+def _itself(bench: Any, model: nn.Module, x: torch.Tensor, layer: nn.Module) -> float:
+    """How far from additive a layer is: one of the user's may normalise, or hold an activation."""
+    taken: list[Any] = []
+    with hooked({"": layer}, lambda n, m, i, out: taken.append(i), before=True):
+        bench.logits(model, x)
+    if len(taken[0]) != 1 or not isinstance(taken[0][0], torch.Tensor):
+        return 1.0
+    u = taken[0][0].detach()
+    drawn = torch.randn(u.shape, generator=torch.Generator().manual_seed(4))
+    v = (drawn * u.float().std().cpu()).to(u)
+    with evaluating(model), torch.no_grad(), bench.place.autocast():
+        zero, one, two, both = (layer(w).double() for w in (torch.zeros_like(u), u, v, u + v))
+    moved = (one - zero).abs().max()
+    return float((both - one - two + zero).abs().max() / moved) if moved > 0 else 0.0
 
 
 def _factorises(first: nn.Module, second: nn.Module) -> bool:

@@ -26,7 +26,7 @@ LOOKED_AT = 16
 def train_eval_mode(bench: Any, progress: Progress) -> Reading:
     """numbers  layers: one mapping per batch norm and dropout: name, kind, frozen, pretrained,
     trained_in / evaluated_in (modes of its forward passes: with gradients in train_step,
-    all in evaluate), learns (running statistics moved), tracks, p
+    all in evaluate), learns (running statistics moved), momentum (None: a plain mean), tracks, p
     changed: tensors of the model that evaluate changed; gradients: whether gradients are
     still on after evaluate; random: largest relative change of the logits between two
     passes in evaluation mode; batch: samples of the largest training batch; ran
@@ -67,6 +67,7 @@ def _described(name: str, module: nn.Module, model: nn.Module, bench: Any) -> di
         "name": name, "kind": type(module).__name__, "norm": isinstance(module, _BatchNorm),
         "frozen": _frozen(name, model, bench.task.frozen), "tracks": tracks,
         "pretrained": tracks and not untouched, "p": float(getattr(module, "p", 0.0)),
+        "momentum": getattr(module, "momentum", None),
         "trained_in": set(), "evaluated_in": set(), "learns": True,
     }  # fmt: skip
 
