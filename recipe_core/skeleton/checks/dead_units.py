@@ -24,6 +24,8 @@ from recipe_core.kernel.readings import Reading, Readings
 from recipe_core.skeleton.problems import Problem, mends, sentence, some, worst
 
 Layer = Mapping[str, Any]
+ONE_END = 0.1
+"""Share of the values at the other end, below which a layer stands at one end: that is a bias."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,12 @@ class Params:
         why="share of a layer's units dead or saturated after a few steps; nets that train well "
         "lose up to about half of a layer",
     )  # fmt: skip
+    saturated: float = setting(
+        0.8, low=0.1, high=1.0,
+        why="share of a layer's values at the ends of tanh or sigmoid before training, at both of "
+        "them: common initialisations leave 0.05 there; a bias that starts a sigmoid low for rare "
+        "classes puts all at one end, which is meant",
+    )  # fmt: skip
     linear: float = setting(
         1e-3, low=0.0, high=0.1,
         why="deviation from additivity that rounding explains in float32 (1e-6 a layer); a GELU on "
@@ -55,8 +63,8 @@ class Params:
 def judge(readings: Readings, params: Params) -> Finding:
     read = readings.need("dead_units")
     problems = [
-        *on_outputs(read, params), *activations(read, params), *copies(read),
-        *linear(read, params),
+        *on_outputs(read, params), *(activations(read, params) or at_both_ends(read, params)),
+        *copies(read), *linear(read, params),
     ]  # fmt: skip
     top = max((share(layer) for layer in read["later"]), default=0.0)
     return Finding(
@@ -105,6 +113,20 @@ def activations(read: Reading, params: Params) -> list[Problem]:
                 "Look at initial weights and biases, the range of the input, and the learning "
                 "rate."))  # fmt: skip
     return found
+
+
+def at_both_ends(read: Reading, params: Params) -> list[Problem]:
+    """Weights so large that a picture decides only at which end a tanh or sigmoid stands."""
+    bad = [layer for layer in read["start"]
+           if sum(layer["ends"]) > params.saturated and min(layer["ends"]) > ONE_END]  # fmt: skip
+    if not bad:
+        return []
+    layer = max(bad, key=lambda layer: sum(layer["ends"]))
+    return [Problem("fail", f"at the start {sum(layer['ends']):.0%} of the values behind "
+                    f"{layer['layer']} stand at the ends of a {layer['kind']} (at most "
+                    f"{params.saturated:.0%} expected): next to no gradient passes",
+                    "Take smaller initial weights (Xavier's with the gain of the activation), and "
+                    "normalise the input.")]  # fmt: skip
 
 
 def _limit(units: int, params: Params, *, first: bool) -> int:

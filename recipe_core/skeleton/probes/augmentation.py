@@ -41,9 +41,10 @@ def augmentation(bench: Any, progress: Progress) -> Reading:
     arrays   shown (6, 8, C, H, W): evaluation tensors, and seven training versions of each
     """
     picked = stratified(bench.labels("eval"), LOOKED_AT, 2)
-    first, second = (_tensors(bench.eval_set, picked, seed) for seed in (1, 2))
     varied = bench.varied_eval_set
     versions = [_tensors(varied, picked, seed) for seed in range(VERSIONS)]
+    # After the training transform was made: both may hold one list that training appends to.
+    first, second = (_tensors(bench.eval_set, picked, seed) for seed in (1, 2))
     differs = [not torch.equal(a, b) for a, b in zip(versions[0], versions[1], strict=True)]
     numbers: dict[str, Any] = {
         "n": len(picked), "varies": sum(differs),

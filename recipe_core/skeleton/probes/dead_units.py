@@ -33,7 +33,8 @@ than a tenth of the gradient of its middle."""
 def dead_units(bench: Any, progress: Progress) -> Reading:
     """numbers  start, later: one mapping per activation, in the order of the forward pass: layer
     (the last weight layer before it), kind, units, dead (never above zero), stuck (always
-    saturated), on `samples` pictures, before and after `steps` of training
+    saturated), ends (shares of all values saturated at the lower and the upper bound), on `samples`
+    pictures, before and after `steps` of training
     copies: [[layer, units, distinct], …] weight layers whose units all say the same
     outputs: kind, lowest, zeros (share of outputs exactly 0), before and after
     affine: residual of the whole net as an affine map; layers: weight layers that run
@@ -69,6 +70,8 @@ class _Activation:
     kind: str
     top: torch.Tensor | None = None
     free: torch.Tensor | None = None
+    at_ends: tuple[int, int] = (0, 0)
+    values: int = 0
 
     def take(self, out: torch.Tensor) -> None:
         units = out.detach().float()
@@ -80,7 +83,10 @@ class _Activation:
             return
         low = 0.0 if self.kind.startswith("sigmoid") else -1.0
         place = (units - low) / (1 - low)
-        free = ((place > SATURATED) & (place < 1 - SATURATED)).any(0)
+        below, above = place <= SATURATED, place >= 1 - SATURATED
+        free = ~(below | above).all(0)
+        self.at_ends = (self.at_ends[0] + int(below.sum()), self.at_ends[1] + int(above.sum()))
+        self.values += place.numel()
         self.free = free if self.free is None else self.free | free
 
     def told(self) -> dict[str, Any]:
@@ -88,8 +94,9 @@ class _Activation:
         stuck = 0 if self.free is None else int((~self.free).sum())
         found = self.top if self.top is not None else self.free
         units = 0 if found is None else len(found)
+        ends = [n / max(1, self.values) for n in self.at_ends]
         return {"layer": self.layer, "kind": self.kind.rstrip("_"), "units": units, "dead": dead,
-                "stuck": stuck}  # fmt: skip
+                "stuck": stuck, "ends": ends}  # fmt: skip
 
 
 @dataclass
