@@ -26,6 +26,8 @@ RATES = Probe("rates", 1, "recipe_core.skeleton.probes.rates:rates", 240.0)
 SCHEDULE = Probe("schedule", 1, "recipe_core.skeleton.probes.rates:schedule", 120.0)
 GONE = 0.01
 FLAT = 1.5
+FAR = 4
+"""Times the highest rate of the training that a warm-up in the other unit must reach."""
 
 
 @dataclass(frozen=True)
@@ -187,6 +189,13 @@ def scheduled(plan: Reading, params: Params) -> list[Fault]:
             f"of the training, at most {params.gone:.0%} expected; all learning must happen in "
             f"the first {alive * epochs:.2g} epochs", step,
         )]  # fmt: skip
+    if _warms_up_for_ever(plan):
+        reached = rates.max() / plan["other"].max()
+        return [Fault(
+            f"The warm-up does not end: after {epochs} epochs the rate is at {reached:.0%} of what "
+            "it would reach if it were advanced every step: it counts steps and is advanced per "
+            "epoch", step,
+        )]  # fmt: skip
     if _never_gets_going(plan, params):
         return [Fault(
             f"The schedule hardly moves in {epochs} epochs, but would fit the training if it were "
@@ -208,6 +217,15 @@ def cycles(rates: Any) -> tuple[int, float]:
             if r > 2 * low and r > 0.5 * high:
                 falling, high, swings = False, r, swings + 1
     return swings, len(rates) / max(1, swings)
+
+
+def _warms_up_for_ever(plan: Reading) -> bool:
+    """Whether the rate only rises, and would rise FAR higher if it were advanced every step."""
+    rates, other = plan["rates"], plan["other"]
+    if plan["interval"] != "epoch" or len(rates) < 3 or plan.get("other_error") or not len(other):
+        return False
+    rises = bool((np.diff(rates) >= 0).all()) and rates[-1] > FLAT * rates[0]
+    return bool(rises and other.max() > FAR * rates.max())
 
 
 def _never_gets_going(plan: Reading, params: Params) -> bool:

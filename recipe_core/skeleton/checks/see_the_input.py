@@ -37,6 +37,9 @@ NAMED = {
 }
 ORDERS = ("red, green, blue", "blue, green, red", "red, blue, green", "green, red, blue",
           "green, blue, red", "blue, red, green")  # fmt: skip
+PERMUTED = 0.7
+"""Correlation of a channel with the one of the source that it is taken for: 0.84 and more under
+augmentation, 0.5 and less for the channels of YCbCr."""
 
 
 @dataclass(frozen=True)
@@ -238,6 +241,8 @@ def colours(stages: Mapping[str, Stage]) -> list[Problem]:
         if stage["plain"] < 0.5:
             continue
         best = int(np.argmax(stage["orders"]))
+        if stage["same"] < PERMUTED:  # another colour space: its channels are none of the source
+            continue
         if best and stage["orders"][best] > stage["orders"][0] + 0.3:
             return [Problem("fail", f"{WORDS[name]} channels in the order {ORDERS[best]} "
             "(correlation"
@@ -298,7 +303,8 @@ def grid(read: Reading, names: list[str]) -> Picture:
     stage = read["stages"].get("evaluate") or read["stages"]["transform_eval"]
     gain = np.array([g if abs(g) > 1e-6 else 1.0 for g in stage["gain"]])[:, None, None]
     offset = np.array(stage["offset"])[:, None, None]
-    shown = read["shown"][:, : len(gain)]
+    seen = len(gain) if len(gain) in (1, 3) else 1  # of two channels, or four, the first
+    gain, offset, shown = gain[:seen], offset[:seen], read["shown"][:, :seen]
     pixels = ((shown - offset) / gain).transpose(0, 2, 3, 1)
     n, h, w, c = pixels.shape
     rows = -(-n // 8)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import tempfile
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -136,6 +137,9 @@ def _same(a: Any, b: Any) -> bool:
 def optimizer_difference(one: Any, other: Any) -> list[str]:
     """Names of what differs between two optimizers' states ("exp_avg of tensor 3", "lr")."""
     a, b = one.state_dict(), other.state_dict()
+    if not {"param_groups", "state"} <= a.keys():  # an optimizer of the user's own
+        theirs = dict(_leaves(b))
+        return [n for n, v in _leaves(a) if n not in theirs or not _equal(v, theirs[n])]
     found = []
     for k, group in enumerate(a["param_groups"]):
         held = b["param_groups"][k] if k < len(b["param_groups"]) else {}
@@ -152,6 +156,22 @@ def optimizer_difference(one: Any, other: Any) -> list[str]:
             and not (name in held and _same(torch.as_tensor(value), torch.as_tensor(held[name])))
         ]  # fmt: skip
     return found
+
+
+def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """(name, tensor or number) of everything in nested mappings and lists."""
+    if isinstance(value, Mapping | list | tuple):
+        inside = value.items() if isinstance(value, Mapping) else enumerate(value)
+        for key, held in inside:
+            yield from _leaves(held, f"{name}.{key}" if name else str(key))
+    elif isinstance(value, torch.Tensor | int | float):
+        yield name, value
+
+
+def _equal(a: Any, b: Any) -> bool:
+    if isinstance(a, torch.Tensor) and isinstance(b, torch.Tensor):
+        return _same(a, b)
+    return type(a) is type(b) and bool(a == b)
 
 
 def _continued(

@@ -264,7 +264,8 @@ def _between(
     """How far from additive the way from one layer to the next is; None where it is no chain.
 
     The first layer's output is replaced. What reaches the second must not depend on anything else
-    (a skip connection, attention), and must add up as the replacements do.
+    (a skip connection, the weights of attention, which zeros would hide), and must add up as the
+    replacements do.
     """
     drawn = torch.Generator().manual_seed(3)
 
@@ -278,12 +279,12 @@ def _between(
     o, p = (3 * torch.randn(shape, generator=drawn).to(device) for _ in range(2))
     zero = torch.zeros(shape, device=device)
     got = [reached(v, pictures) for v, pictures in
-           ((zero, x), (zero, x.flip(0) * 0.5), (o, x), (p, x), (o + p, x))]  # fmt: skip
+           ((zero, x), (o, x.flip(0) * 0.5), (o, x), (p, x), (o + p, x))]  # fmt: skip
     if any(g is None for g in got):
         return None
     base, elsewhere, one, two, both = (g.double() for g in got if g is not None)
     moved = (one - base).abs().max()
-    if moved == 0 or (elsewhere - base).abs().max() > 1e-6 * (moved + base.abs().max()):
+    if moved == 0 or (elsewhere - one).abs().max() > 1e-6 * (moved + base.abs().max()):
         return None
     return float((both - one - two + base).abs().max() / moved)
 

@@ -283,8 +283,9 @@ ORDERS = ((0, 1, 2), (2, 1, 0), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1))
 
 
 def _order(x: Floats, refs: list[Floats]) -> dict[str, Any]:
-    """Mean correlation of what a channel has beyond grey, for each order of the source's "
-    "channels."""
+    """orders: mean correlation of what a channel has beyond grey, for each order of the source's
+    channels; same: the least correlation of a whole channel with its source, in the best order;
+    colour: how far the source is from grey."""
     theirs = np.stack([r[int(np.argmax([alike(v.mean(0), z.mean(-1)) for z in r]))]
                        for v, r in zip(x, refs, strict=True)]).transpose(0, 3, 1, 2)  # fmt: skip
 
@@ -298,4 +299,6 @@ def _order(x: Floats, refs: list[Floats]) -> dict[str, Any]:
         float(np.mean([alike(mine[:, c], source[:, o]) for c, o in enumerate(order)]))
         for order in ORDERS
     ]
-    return {"orders": scores, "colour": float(colour)}
+    best = ORDERS[int(np.argmax(scores))]
+    same = min(alike(x[:, c], theirs[:, o]) for c, o in enumerate(best))
+    return {"orders": scores, "same": same, "colour": float(colour)}
