@@ -245,6 +245,10 @@ def stairs(n: int, *drops: int) -> Any:
      (0.9 ** np.arange(200), {"interval": "step"}, "fail"),
      (1 - 0.001 * np.arange(10), {"other": cosine(200)}, "warn"),
      (np.ones(10), {"other": np.ones(200)}, "pass"),
+     (np.arange(1, 11) / 60, {"other": np.minimum(1, np.arange(1, 201) / 60)}, "fail"),
+     (np.minimum(1, np.arange(1, 11) / 3), {"other": np.minimum(1, np.arange(1, 201) / 3)}, "pass"),
+     (np.minimum(1, np.arange(1, 201) / 60), {"interval": "step", "other": np.arange(1, 11) / 60},
+      "pass"),
      (np.ones(10), {"other": stairs(200, 30, 60, 90)}, "pass"),
      (np.ones(4), {"error": "ValueError: Tried to step 5 times"}, "fail")],
 )  # fmt: skip
