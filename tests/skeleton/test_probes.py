@@ -83,6 +83,30 @@ def test_a_layer_of_ones_own_is_linear_only_where_it_adds_up(
     assert verdict == "pass" or "nothing non-linear" in finding.summary.lower()
 
 
+HALF = """
+class Half(nn.Sequential):
+    def forward(self, x):
+        with torch.autocast("cpu", torch.bfloat16):
+            return super().forward(x).float()
+
+def build_model(num_classes):
+    return Half(nn.Conv2d(3, 8, 3, 2, 1), {between}nn.Conv2d(8, 8, 3, 1, 1), {between}nn.Flatten(),
+                nn.Linear(512, num_classes))
+"""
+
+
+@pytest.mark.parametrize(("between", "verdict"), [("nn.ReLU(), ", "pass"), ("", "fail")])
+def test_layers_in_a_row_are_found_in_half_precision(
+    two: Path, tmp_path: Path, between: str, verdict: str
+) -> None:
+    """A layer asked by itself must be asked in the precision that the model runs it in."""
+    bench = bench_of(two, tmp_path, PLAIN + HALF.format(between=between))
+    (probe,) = dead_units.CHECK.probes
+    finding = judged(dead_units.CHECK, Readings({probe.name: probed(probe, bench)}, about(bench)))
+    assert finding.verdict == verdict, finding.summary
+    assert verdict == "pass" or "linear" in finding.summary
+
+
 HEAD = """
 def build_optimizer(model):
     return torch.optim.Adam(model[3].parameters(), lr=2e-3)

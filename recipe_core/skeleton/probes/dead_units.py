@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -17,7 +17,6 @@ from recipe_core.kernel.readings import Reading
 from recipe_core.skeleton.probes.common import affordable_batch
 from recipe_core.skeleton.probes.made_up import kind_of
 from recipe_core.skeleton.probes.seen import hooked, precision, weight_layers
-from recipe_core.training.models import evaluating
 
 SAMPLES = 256
 STEPS = 20
@@ -234,10 +233,30 @@ def _itself(bench: Any, model: nn.Module, x: torch.Tensor, layer: nn.Module) -> 
     u = taken[0][0].detach()
     drawn = torch.randn(u.shape, generator=torch.Generator().manual_seed(4))
     v = (drawn * u.float().std().cpu()).to(u)
-    with evaluating(model), torch.no_grad(), bench.place.autocast():
-        zero, one, two, both = (layer(w).double() for w in (torch.zeros_like(u), u, v, u + v))
+    zero, one, two, both = (
+        _put_out(bench, model, x, layer, w).double() for w in (torch.zeros_like(u), u, v, u + v)
+    )
     moved = (one - zero).abs().max()
     return float((both - one - two + zero).abs().max() / moved) if moved > 0 else 0.0
+
+
+def _put_out(
+    bench: Any, model: nn.Module, x: torch.Tensor, layer: nn.Module, value: torch.Tensor
+) -> torch.Tensor:
+    """What a layer makes of this input, within the pass of the whole model and its precision."""
+    caught: list[torch.Tensor] = []
+
+    def catch(name: str, module: nn.Module, inputs: Any, output: Any) -> None:
+        caught.append(output.detach())
+        raise _Reached
+
+    with (
+        hooked({"": layer}, lambda n, m, i, out: (value,), before=True),
+        hooked({"": layer}, catch),
+        suppress(_Reached),
+    ):
+        bench.logits(model, x)
+    return caught[0]
 
 
 def _factorises(first: nn.Module, second: nn.Module) -> bool:
