@@ -56,8 +56,7 @@ def judge(readings: Readings, params: Params) -> Finding:
             "kept": share, "workers": dict(read["workers"]), "reference": dict(found),
         },
         value=share, expected=f"at least {params.kept:g} of what a reference net knows, "
-        "repeatable, "
-        "in training only", pictures=pictures(read),
+        "repeatable, in training only", pictures=pictures(read),
     )  # fmt: skip
 
 
@@ -74,8 +73,7 @@ def seeded(read: Reading) -> list[Problem]:
     if read["repeats"] is None or read["repeats"] == read["n"]:
         return []
     return [Problem("fail", f"{read['n'] - read['repeats']} of {read['n']} training pictures "
-    "come out "
-                    "differently under the same seed: the augmentation cannot be repeated",
+                    "come out differently under the same seed: the augmentation cannot be repeated",
                     "Draw from torch's, NumPy's or Python's own generator, which the run seeds; "
                     "never seed by the clock.")]  # fmt: skip
 
@@ -106,8 +104,7 @@ def workers(read: Reading) -> list[Problem]:
                         mend)]  # fmt: skip
     if found["epochs_alike"]:
         return [Problem("fail", f"{found['epochs_alike']} of {found['batches']} batches hold the "
-        "same "
-                        "augmentations again in the next epoch: the random numbers start anew",
+                        "same augmentations again in the next epoch: the random numbers start anew",
                         mend)]  # fmt: skip
     return []
 
@@ -136,8 +133,7 @@ def labels(read: Reading, params: Params) -> list[Problem]:
     return [Problem("fail", f"augmented pictures leave their class: a reference net recognises "
                     f"{clean / n:.0%} of {n} held-out pictures and {augmented / n:.0%} of the same "
                     f"under the training transform, {max(0.0, share):.0%} of what it knows (at "
-                    "least "
-                    f"{params.kept:.0%} expected)",
+                    f"least {params.kept:.0%} expected)",
                     "Look at the pictures: is the label still true? Take smaller angles and larger "
                     "crops, and leave out flips that change what a picture means.")]  # fmt: skip
 
@@ -171,8 +167,7 @@ CHECK = Check(
     stage="skeleton",
     question="Does augmentation vary training only, repeatably, and leave the labels true?",
     why="Augmentation is random code that nobody looks at again. In evaluation it blurs the "
-    "result, "
-    "in workers it may repeat itself, and some of it turns one class into another.",
+    "result, in workers it may repeat itself, and some of it turns one class into another.",
     params=Params,
     judge=judge,
     probes=(

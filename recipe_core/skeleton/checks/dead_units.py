@@ -34,8 +34,7 @@ class Params:
         1e-6, low=0.0, high=0.5,
         why="at the start a unit may be off for all pictures by the sign of its weights, when the "
         "pictures are alike: at worst a coin for each unit; more dead units than that in one "
-        "layer, "
-        "but for this chance, are no accident",
+        "layer, but for this chance, are no accident",
     )  # fmt: skip
     trained: float = setting(
         0.95, low=0.5, high=1.0,
@@ -184,8 +183,7 @@ def good(read: Reading, top: float) -> str:
         return ("No rectifier, sigmoid or tanh to die; the outputs are free in sign and no two "
                 "layers are one.")  # fmt: skip
     return (f"On {read['samples']} pictures at most {top:.0%} of a layer's units do nothing, of "
-    f"{n} "
-            f"activations, before and after {read['steps']} steps; no two layers are "
+            f"{n} activations, before and after {read['steps']} steps; no two layers are "
             "one.")  # fmt: skip
 
 

@@ -31,8 +31,7 @@ class Params:
     samples: float = setting(
         0.6, low=0.0, high=100.0,
         why="samples by which the reported accuracy may differ from the recount: less than one, "
-        "for "
-        "rounding; a mean of batch means is off by many",
+        "for rounding; a mean of batch means is off by many",
     )  # fmt: skip
     coarse: float = setting(
         2.5, low=0.0, high=100.0,
@@ -106,8 +105,7 @@ def accuracy(read: Reading, params: Params) -> list[Problem]:
                         'Return {"accuracy": share of samples that are right, …}.')]  # fmt: skip
     if 0 < read["drawn"] < min(n, read["loader"]["given"]) or not read["drawn"]:
         return [Problem("fail", f"evaluate takes {read['drawn']} of {n} samples from its loader: "
-        "it "
-                        "returns before the end",
+                        "it returns before the end",
                         "Return after the loop, not inside it.")]  # fmt: skip
     if not len(read["targets"]) or not len(read["guesses"]):
         return []  # several passes a batch, or none through the model: nothing to count again
@@ -117,8 +115,7 @@ def accuracy(read: Reading, params: Params) -> list[Problem]:
     return [Problem(
         "fail", f"evaluate reports an accuracy of {shown(reported)} where its own outputs give "
         f"{shown(recount(read))} on {len(read['targets'])} samples (batches of {read['batch']}, "
-        "the "
-        "last one short): it does not count samples",
+        "the last one short): it does not count samples",
         "Add up right samples and samples over all batches, and divide once.")]  # fmt: skip
 
 

@@ -48,8 +48,7 @@ class Params:
         2.5, low=1.0, high=1000.0,
         why="standard deviation of the tensors before the first layer: 1 after normalisation with "
         "the data's own, at most 0.5 / 0.225 = 2.2 for black and white with ImageNet's; 40 and "
-        "more "
-        "for pixels up to 255, 3 and more when normalised twice",
+        "more for pixels up to 255, 3 and more when normalised twice",
     )  # fmt: skip
     narrowest: float = setting(
         0.02, low=0.0, high=1.0,
@@ -58,14 +57,12 @@ class Params:
     apart: float = setting(
         1.6, low=1.0, high=100.0,
         why="ratio of the gains of training and evaluation; colour jitter and crops move it by "
-        "less "
-        "than 1.3, a missing normalisation by 2 to 5",
+        "less than 1.3, a missing normalisation by 2 to 5",
     )  # fmt: skip
     layout: float = setting(
         0.3, low=0.0, high=1.0,
         why="correlation with the source picture below which pixels are not in their places; "
-        "resized "
-        "and centre-cropped pictures have above 0.8",
+        "resized and centre-cropped pictures have above 0.8",
     )  # fmt: skip
     shown: float = setting(
         0.08, low=0.0, high=1.0,
@@ -96,8 +93,7 @@ def judge(readings: Readings, params: Params) -> Finding:
     e = stages["transform_eval"]
     good = (f"{e['n']} pictures look as their sources do (correlation {e['plain']:.2f}), with mean "
             f"{e['mean']:.2f} and deviation {e['std']:.2f}, the same in training and evaluation, "
-            "and "
-            "the labels are those of the sample table.")  # fmt: skip
+            "and the labels are those of the sample table.")  # fmt: skip
     return Finding(
         worst(problems), sentence(problems, good), mends(problems),
         {"stages": {k: dict(v) for k, v in stages.items()}, "labels_train": read["agree_train"],
@@ -114,10 +110,8 @@ def constant(read: Reading, stages: Mapping[str, Stage]) -> list[Problem]:
     distinct, n = read["distinct"]
     if distinct < n / 2:
         return [Problem("fail", f"only {distinct} of {n} input tensors differ: the net sees the "
-        "same "
-                        "for most pictures", "Look at the transform's arithmetic: integer "
-                        "division, "
-                        "a cast to uint8, a clamp.")]  # fmt: skip
+                        "same for most pictures", "Look at the transform's arithmetic: integer "
+                        "division, a cast to uint8, a clamp.")]  # fmt: skip
     for name, stage in stages.items():
         if stage["nan"]:
             return [Problem("fail", f"{WORDS[name]} values that are not finite",
@@ -191,8 +185,7 @@ def expected_by(stages: Mapping[str, Stage], declared: Mapping[str, Any] | None)
     _, mean, std = said[0]
     return [Problem("fail", f"the weights expect mean {_shown(declared['mean'])} and deviation "
                     f"{_shown(declared['std'])}, the pictures are normalised with {_shown(mean)} "
-                    "and "
-                    f"{_shown(std)}", "Normalise with pretrained_normalization.")]  # fmt: skip
+                    f"and {_shown(std)}", "Normalise with pretrained_normalization.")]  # fmt: skip
 
 
 def unequal(stages: Mapping[str, Stage], params: Params) -> list[Problem]:
@@ -208,8 +201,7 @@ def unequal(stages: Mapping[str, Stage], params: Params) -> list[Problem]:
             found.append(Problem(
                 "fail", f"in training {WORDS[a]} mean {one['mean']:.2f} and deviation "
                 f"{one['std']:.2f}, but {WORDS[b]} {two['mean']:.2f} and {two['std']:.2f} "
-                "(within a "
-                f"factor of {params.apart:g} expected)",
+                f"(within a factor of {params.apart:g} expected)",
                 "Use the same scaling and normalisation in both transforms."))  # fmt: skip
     return found[:1]
 
@@ -321,8 +313,7 @@ CHECK = Check(
     stage="skeleton",
     question="Is what goes into the net the picture, in the right range, with the right label?",
     why="Most silent bugs sit between the file and the first layer. The exact tensor before the "
-    "net, "
-    "brought back to pixels, with its label, shows them at a glance.",
+    "net, brought back to pixels, with its label, shows them at a glance.",
     params=Params,
     judge=judge,
     probes=(Probe("see_the_input", 2, "recipe_core.skeleton.probes.see_the_input:see_the_input"),),
