@@ -145,7 +145,6 @@ def line(bench: Bench, kind: str, rate: float, seed: int, given: np.ndarray, tru
 
 def scores(bench: Bench, found: Estimate, given: np.ndarray, wrong: np.ndarray) -> str:
     from cleanlab.count import num_label_issues
-    from cleanlab.rank import get_label_quality_scores
     from sklearn.metrics import average_precision_score
 
     p = probabilities(bench.answers(given), given)
@@ -153,12 +152,19 @@ def scores(bench: Bench, found: Estimate, given: np.ndarray, wrong: np.ndarray) 
     if not wrong.any():
         return f"{rate:.1%} | – | – | – | – | –"
     ours = found.wrong
-    methods = ("self_confidence", "normalized_margin", "confidence_weighted_entropy")
-    theirs = max(auroc(-get_label_quality_scores(given, p, method=m), wrong) for m in methods)
+    theirs = best_of_cleanlab(given, p, wrong)
     votes = auroc(-bench.votes(given)[np.arange(len(given)), given], wrong)
     top = np.argsort(-ours)[:100]
     return (f"{rate:.1%} | {auroc(ours, wrong):.3f} | {theirs:.3f} | {votes:.3f} | "
             f"{average_precision_score(wrong, ours):.2f} | {wrong[top].mean():.2f}")  # fmt: skip
+
+
+def best_of_cleanlab(given: np.ndarray, p: np.ndarray, wrong: np.ndarray) -> float:
+    """AUROC of the best of its scores."""
+    from cleanlab.rank import get_label_quality_scores
+
+    methods = ("self_confidence", "normalized_margin", "confidence_weighted_entropy")
+    return max(auroc(-get_label_quality_scores(given, p, method=m), wrong) for m in methods)
 
 
 def settings(bench: Bench, only: str) -> Iterator[tuple[str, float]]:

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from label_noise import DATA, flipped
+from label_noise import DATA, best_of_cleanlab, flipped
 
 from recipe_core import recipe
 from recipe_core.data.label_noise.estimate import auroc
@@ -93,15 +93,10 @@ def ran(*words: str) -> dict[str, Any]:
 
 def by_cleanlab(place: Path, at: np.ndarray, given: np.ndarray, wrong: np.ndarray) -> str:
     """AUROC of cleanlab's best score on the network's probabilities; – without a network."""
-    from cleanlab.rank import get_label_quality_scores
-
     kept = list(place.glob("runs/*/*-probabilities.npy"))
     if not kept or not wrong.any():
         return "–"
-    p = np.load(kept[0])[at]
-    methods = ("self_confidence", "normalized_margin", "confidence_weighted_entropy")
-    best = max(auroc(-get_label_quality_scores(given, p, method=m), wrong) for m in methods)
-    return f"{best:.3f}"
+    return f"{best_of_cleanlab(given, np.load(kept[0])[at], wrong):.3f}"
 
 
 def quality(score: np.ndarray, wrong: np.ndarray, cleanlab: str) -> str:

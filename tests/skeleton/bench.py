@@ -7,6 +7,11 @@ from pathlib import Path
 import pytest
 
 from recipe_core import recipe
+from recipe_core.kernel.check import Check, judged
+from recipe_core.kernel.nouns import Finding
+from recipe_core.kernel.readings import Readings
+from recipe_core.skeleton.bench_process import about
+from recipe_core.skeleton.probing import probed
 from recipe_core.training.bench import Bench, open_bench
 from recipe_core.training.config import RunConfig
 from tests.planted.task_data import folder_of
@@ -37,6 +42,12 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
     workspace = below / "w"
     recipe.scan(folder_of("two", below), workspace, engine="here", check_ids=["corruption"])
     return workspace
+
+
+def found_by(check: Check, bench: Bench) -> Finding:
+    """What one check says of a pipeline, its probes run in this process."""
+    readings = {p.name: probed(p, bench) for p in check.probes}
+    return judged(check, Readings(readings, about(bench)))
 
 
 def bench_of(workspace: Path, folder: Path, text: str = PLAIN) -> Bench:

@@ -31,7 +31,7 @@ from recipe_core.skeleton.probes import checkpoint, order, parameters, start, tw
 from recipe_core.skeleton.probing import probed
 from recipe_core.store.readings import ReadingStore
 from recipe_core.training.bench import Bench
-from tests.skeleton.bench import PLAIN, bench_of
+from tests.skeleton.bench import PLAIN, bench_of, found_by
 
 
 @pytest.fixture(scope="module")
@@ -77,8 +77,7 @@ def test_a_layer_of_ones_own_is_linear_only_where_it_adds_up(
 ) -> None:
     """A head of cosines behind an embedding is a design, a second matrix behind it is none."""
     bench = bench_of(two, tmp_path, PLAIN + OWN_LAYER.format(returned=returned))
-    (probe,) = dead_units.CHECK.probes
-    finding = judged(dead_units.CHECK, Readings({probe.name: probed(probe, bench)}, about(bench)))
+    finding = found_by(dead_units.CHECK, bench)
     assert finding.verdict == verdict, finding.summary
     assert verdict == "pass" or "nothing non-linear" in finding.summary.lower()
 
@@ -101,8 +100,7 @@ def test_layers_in_a_row_are_found_in_half_precision(
 ) -> None:
     """A layer asked by itself must be asked in the precision that the model runs it in."""
     bench = bench_of(two, tmp_path, PLAIN + HALF.format(between=between))
-    (probe,) = dead_units.CHECK.probes
-    finding = judged(dead_units.CHECK, Readings({probe.name: probed(probe, bench)}, about(bench)))
+    finding = found_by(dead_units.CHECK, bench)
     assert finding.verdict == verdict, finding.summary
     assert verdict == "pass" or "linear" in finding.summary
 
@@ -126,8 +124,7 @@ def test_gradients_that_no_step_uses_may_pile_up(
 ) -> None:
     """The head alone is trained, the body is not frozen: no zero_grad reaches its gradients."""
     bench = bench_of(two, tmp_path, PLAIN + HEAD + faulty)
-    (probe,) = gradient_reset.CHECK.probes
-    finding = judged(gradient_reset.CHECK, Readings({probe.name: probed(probe, bench)}, {}))
+    finding = found_by(gradient_reset.CHECK, bench)
     assert finding.verdict == verdict, finding.summary
 
 

@@ -8,14 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from recipe_core.kernel.check import judged
-from recipe_core.kernel.nouns import Finding
-from recipe_core.kernel.readings import Readings
-from recipe_core.skeleton.bench_process import about
 from recipe_core.skeleton.checks import augmentation, see_the_input
 from recipe_core.skeleton.probes.views import view_of
-from recipe_core.skeleton.probing import probed
-from tests.skeleton.bench import PLAIN, bench_of
+from tests.skeleton.bench import PLAIN, bench_of, found_by
 
 
 def a_picture(width: int, height: int) -> Image.Image:
@@ -62,13 +57,6 @@ def build_transform(train):
     )
 
 
-def of(workspace: Path, folder: Path, text: str, check: str) -> Finding:
-    bench = bench_of(workspace, folder, text)
-    made = {"see_the_input": see_the_input, "augmentation": augmentation}[check].CHECK
-    readings = {p.name: probed(p, bench) for p in made.probes}
-    return judged(made, Readings(readings, about(bench)))
-
-
 @pytest.mark.parametrize(
     ("steps", "after", "words"),
     [
@@ -82,7 +70,7 @@ def test_what_is_lost_is_said(
     two: Path, tmp_path: Path, steps: str, after: str, words: str
 ) -> None:
     text = transform(steps or "v2.Resize(32)", after)
-    finding = of(two, tmp_path, text, "see_the_input")
+    finding = found_by(see_the_input.CHECK, bench_of(two, tmp_path, text))
     assert finding.verdict == "fail" and words in finding.summary, finding.summary
 
 
@@ -101,7 +89,8 @@ def test_what_is_lost_is_said(
     ],
 )
 def test_what_may_be_done_is_not_accused(two: Path, tmp_path: Path, steps: str, after: str) -> None:
-    finding = of(two, tmp_path, transform(steps, after), "see_the_input")
+    bench = bench_of(two, tmp_path, transform(steps, after))
+    finding = found_by(see_the_input.CHECK, bench)
     assert finding.verdict == "pass", finding.summary
 
 
@@ -134,6 +123,7 @@ def build_transform(train):
 def test_an_augmentation_that_is_always_the_same(
     two: Path, tmp_path: Path, text: str, verdict: str
 ) -> None:
-    finding = of(two, tmp_path, PLAIN + "import numpy as np\n" + text, "augmentation")
+    bench = bench_of(two, tmp_path, PLAIN + "import numpy as np\n" + text)
+    finding = found_by(augmentation.CHECK, bench)
     assert finding.verdict == verdict, finding.summary
     assert verdict == "pass" or "one and the same way" in finding.summary

@@ -225,38 +225,21 @@ def _pairs(
 
 def _itself(bench: Any, model: nn.Module, x: torch.Tensor, layer: nn.Module) -> float:
     """How far from additive a layer is: one of the user's may normalise, or hold an activation."""
-    taken: list[Any] = []
-    with hooked({"": layer}, lambda n, m, i, out: taken.append(i), before=True):
-        bench.logits(model, x)
-    if len(taken[0]) != 1 or not isinstance(taken[0][0], torch.Tensor):
+    taken = _stopped_at(bench, model, x, layer, before=True)
+    if taken is None or len(taken) != 1 or not isinstance(taken[0], torch.Tensor):
         return 1.0
-    u = taken[0][0].detach()
+    u = taken[0].detach()
     drawn = torch.randn(u.shape, generator=torch.Generator().manual_seed(4))
     v = (drawn * u.float().std().cpu()).to(u)
-    zero, one, two, both = (
-        _put_out(bench, model, x, layer, w).double() for w in (torch.zeros_like(u), u, v, u + v)
-    )
+
+    def put_out(value: torch.Tensor) -> torch.Tensor:
+        with hooked({"": layer}, lambda n, m, i, out: (value,), before=True):
+            out: torch.Tensor = _stopped_at(bench, model, x, layer, before=False)
+            return out.detach().double()
+
+    zero, one, two, both = map(put_out, (torch.zeros_like(u), u, v, u + v))
     moved = (one - zero).abs().max()
     return float((both - one - two + zero).abs().max() / moved) if moved > 0 else 0.0
-
-
-def _put_out(
-    bench: Any, model: nn.Module, x: torch.Tensor, layer: nn.Module, value: torch.Tensor
-) -> torch.Tensor:
-    """What a layer makes of this input, within the pass of the whole model and its precision."""
-    caught: list[torch.Tensor] = []
-
-    def catch(name: str, module: nn.Module, inputs: Any, output: Any) -> None:
-        caught.append(output.detach())
-        raise _Reached
-
-    with (
-        hooked({"": layer}, lambda n, m, i, out: (value,), before=True),
-        hooked({"": layer}, catch),
-        suppress(_Reached),
-    ):
-        bench.logits(model, x)
-    return caught[0]
 
 
 def _factorises(first: nn.Module, second: nn.Module) -> bool:
@@ -311,28 +294,33 @@ def _between(
 def _output_shape(
     bench: Any, model: nn.Module, x: torch.Tensor, layer: nn.Module
 ) -> tuple[int, ...] | None:
-    shapes: list[tuple[int, ...]] = []
-    with hooked({"": layer}, lambda n, m, i, out: shapes.append(tuple(out.shape))):
-        bench.logits(model, x)
-    return shapes[0] if shapes else None
+    out = _stopped_at(bench, model, x, layer, before=False)
+    return None if out is None else tuple(out.shape)
 
 
 def _reaching(
     bench: Any, model: nn.Module, x: torch.Tensor, first: nn.Module, second: nn.Module,
     value: torch.Tensor,
 ) -> torch.Tensor | None:  # fmt: skip
-    caught: list[torch.Tensor] = []
+    with _replaced(first, value):
+        inputs = _stopped_at(bench, model, x, second, before=True)
+    return None if inputs is None else inputs[0].detach().float().clone()
+
+
+def _stopped_at(
+    bench: Any, model: nn.Module, x: torch.Tensor, layer: nn.Module, *, before: bool
+) -> Any:
+    """The inputs of a layer (before), or its output, within the pass of the whole model and in its
+    precision; the pass ends there. None where it does not come to the layer."""
+    caught: list[Any] = []
 
     def catch(name: str, module: nn.Module, inputs: Any, output: Any) -> None:
-        caught.append(inputs[0].detach().float().clone())
+        caught.append(inputs if before else output)
         raise _Reached
 
-    with _replaced(first, value), hooked({"": second}, catch, before=True):
-        try:
-            bench.logits(model, x)
-        except _Reached:
-            return caught[0]
-    return None
+    with hooked({"": layer}, catch, before=before), suppress(_Reached):
+        bench.logits(model, x)
+    return caught[0] if caught else None
 
 
 @contextmanager
