@@ -8,8 +8,9 @@
 Labels are flipped evenly, from a class to its neighbour in the list (cycle), by the five pairs of
 Patrini et al. (CVPR 2017), or between the pairs that look most alike (mutual: hardest); the labels
 are also taken as they are, and as the classifier itself would give them (none is wrong). Compared
-are cleanlab with the same out-of-fold probabilities (its best score), votes of ten neighbours, and
-chance. Folds are those of the true labels in every setting, so that the kernel is inverted once.
+are cleanlab with the same out-of-fold probabilities (its best score; `again`: with those of the
+classifiers fitted to what the noise model believes), votes of ten neighbours, and chance. Folds are
+those of the true labels in every setting, so that the kernel is inverted once.
 With --subset each repeat draws other pictures and other flips: how often does the interval hold?
 """
 
@@ -38,6 +39,8 @@ from recipe_core.data.label_noise.measure import (
     principal,
     votes,
 )
+from recipe_core.data.label_noise.model import chosen
+from recipe_core.data.label_noise.signs import shares
 from recipe_core.data.label_noise.smoother import coarse, smoother
 from recipe_core.images.embedding import embedding
 from recipe_core.images.neighbours import nearest
@@ -53,7 +56,7 @@ RATES = (0.05, 0.1, 0.2, 0.3, 0.4)
 
 @dataclass
 class Bench:
-    """A data set with its classifiers: labels (n,), answers and votes as functions of labels."""
+    """A data set with its classifiers: labels (n,), answers and votes as functions of shares."""
 
     labels: np.ndarray
     names: tuple[str, ...]
@@ -85,13 +88,13 @@ def learned(
 ) -> Bench:  # fmt: skip
     """The classifiers of the check for these pictures."""
     folds = stratified_folds(labels, groups, FOLDS, 0)
-    place, c = principal(vectors), len(names)
+    place = principal(vectors)
     near, _ = nearest(place, VOTERS)
     near = np.where((near >= 0) & (groups[near] != groups[:, None]), near, -1)
-    answers = answering((smoother(vectors, folds), *coarse(place, folds)), near, c)
+    answers = answering((smoother(vectors, folds), *coarse(place, folds)), near)
     few = near[:, :NEIGHBOURS]
     return Bench(labels, names, paths, vectors, groups, time.process_time() - started, answers,
-                 lambda given: votes(few, given, c))  # fmt: skip
+                 lambda shared: votes(few, shared))  # fmt: skip
 
 
 def part(bench: Bench, n: int, seed: int) -> Bench:
@@ -147,15 +150,20 @@ def scores(bench: Bench, found: Estimate, given: np.ndarray, wrong: np.ndarray) 
     from cleanlab.count import num_label_issues
     from sklearn.metrics import average_precision_score
 
-    p = probabilities(bench.answers(given), given)
+    asked = shares(given, len(bench.names))
+    said = bench.answers(asked)
+    p = probabilities(said, given)
     rate = num_label_issues(given, p) / len(given)
     if not wrong.any():
-        return f"{rate:.1%} | – | – | – | – | –"
+        return f"{rate:.1%} | – | – | – | – | – | –"
     ours = found.wrong
     theirs = best_of_cleanlab(given, p, wrong)
-    votes = auroc(-bench.votes(given)[np.arange(len(given)), given], wrong)
+    believed = chosen(said, given, np.random.default_rng(0))[0].true
+    second = best_of_cleanlab(given, probabilities(bench.answers(believed), given), wrong)
+    votes = auroc(-bench.votes(asked)[np.arange(len(given)), given], wrong)
     top = np.argsort(-ours)[:100]
-    return (f"{rate:.1%} | {auroc(ours, wrong):.3f} | {theirs:.3f} | {votes:.3f} | "
+    return (f"{rate:.1%} | {auroc(ours, wrong):.3f} | {theirs:.3f} | {second:.3f} | "
+            f"{votes:.3f} | "
             f"{average_precision_score(wrong, ours):.2f} | {wrong[top].mean():.2f}")  # fmt: skip
 
 
@@ -181,7 +189,8 @@ def drawn(bench: Bench, kind: str, rate: float, seed: int) -> tuple[np.ndarray, 
     if kind == "as they are":
         return bench.labels, bench.labels
     if kind == "its own":
-        best = bench.answers(bench.labels)[:, : len(bench.names)].argmax(1)
+        c = len(bench.names)
+        best = bench.answers(shares(bench.labels, c))[:, :c].argmax(1)
         return best, best
     return flipped(bench.labels, bench.names, kind, rate, seed), bench.labels
 
@@ -237,8 +246,8 @@ def figures(bench: Bench, asked: argparse.Namespace) -> None:
             print(coverage(bench, kind, rate, asked.subset, asked.repeats), flush=True)
         return
     print("| labels | seed | wrong | estimate | 95 % interval | covers | cleanlab's rate | "
-          "AUROC | cleanlab | votes | AP | precision at 100 | CPU s |")  # fmt: skip
-    print("|" + "---|" * 13)
+          "AUROC | cleanlab | again | votes | AP | precision at 100 | CPU s |")  # fmt: skip
+    print("|" + "---|" * 14)
     for kind, rate in settings(bench, asked.only):
         for seed in map(int, asked.seeds.split(",")):
             print(line(bench, kind, rate, seed, *drawn(bench, kind, rate, seed)), flush=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-PASS_VERSION = 2
+PASS_VERSION = 3
 """Raise it when a column's meaning changes: every stored row is then measured anew."""
 
 PASS_FIELDS = pa.schema(
@@ -47,7 +47,7 @@ PASS_FIELDS = pa.schema(
     ]
 )
 """
-content_hash   32 hex digits, BLAKE2b-128 of the file's bytes; null where it cannot be read
+content_hash   32 hex digits, BLAKE3-128 of the file's bytes; null where it cannot be read
 file_size      bytes
 extension      lower case without the dot, '' where there is none
 error          '' where the picture can be trusted, else its class:

@@ -6,7 +6,6 @@ A file's row does not depend, to the last bit, on which other files are in the c
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+from blake3 import blake3
 
 from recipe_core.images.columns import PASS_FIELDS
 from recipe_core.images.copy_keys import carrying, key_bytes, squares
@@ -31,6 +31,8 @@ from recipe_core.images.thumbnails import planes_of
 ROW_FIELDS = pa.schema([("row", pa.int64()), *PASS_FIELDS])
 BYTES_LIMIT = 2_000_000_000
 """Bytes of a file above which it is not read (`bomb`): a worker's memory is bounded."""
+CONTENT_BYTES = 16
+"""Of BLAKE3: no two different files share so many, not even on purpose; 6 × faster than BLAKE2b."""
 TOGETHER = 8
 """Pictures measured at once: their arrays stay in a core's second-level cache."""
 
@@ -119,7 +121,7 @@ def _one(file: FileRef) -> Opened:
         )
     seen = opened(data, extension)
     seen.facts.update(
-        content_hash=hashlib.blake2b(data, digest_size=16).hexdigest(),
+        content_hash=blake3(data).hexdigest(length=CONTENT_BYTES),
         file_size=len(data),
         extension=extension,
     )

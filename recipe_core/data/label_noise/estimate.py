@@ -10,12 +10,12 @@ is compared with what was planted:
               mistakes that people make, on hard pictures, of which less is seen
 
 The mean error of the first corrects the rate; its spread and that of a bootstrap over samples make
-the interval; how much less is seen of the second stretches its upper end.
+the interval; how much less is seen of the second stretches its upper end. The first also teach what
+tells a wrong label from a right one (signs.py): the score of each sample.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -24,14 +24,13 @@ from scipy.stats import mannwhitneyu
 
 from recipe_core.data.label_noise.joined import with_copies, with_training
 from recipe_core.data.label_noise.model import Fitted, Priors, chosen, fitted, with_rate
+from recipe_core.data.label_noise.signs import MOST_LEARNED, Answers, Weights, learned, seen, shares
 from recipe_core.kernel.progress import Progress
 
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]
-
-Answers = Callable[[Codes], Floats]
-"""Labels (n,) -> (n, m) float32: what a classifier fitted to them says of each sample unseen."""
+Bools = npt.NDArray[np.bool_]
 
 REPEATS = 16
 MENDED_AT, MOST = (3, 6), 0.8
@@ -86,13 +85,13 @@ class Estimate:
 
 
 def estimate(
-    answers: Answers, votes: Callable[[Codes], Floats], labels: Codes, *, seed: int,
-    progress: Progress, same: Codes | None = None, doubt: Doubles | None = None,
+    answers: Answers, votes: Answers, labels: Codes, *, seed: int, progress: Progress,
+    same: Codes | None = None, doubt: Doubles | None = None,
 ) -> Estimate:  # fmt: skip
     """The estimate for these labels.
 
     answers  see Answers
-    votes    labels -> (n, c) float32: shares of a sample's neighbours that have each label
+    votes    the same for a sample's neighbours: their mean shares of each class, (n, c)
     labels   (n,) int64 0 … c - 1, every class present
     same     (n,) equal numbers for copies of one picture: those labelled differently are joined
     doubt    (n,) a training run's doubts, see joined.py
@@ -102,25 +101,24 @@ def estimate(
     rng = np.random.default_rng(seed)
     steps = REPEATS + DIRECTED_REPEATS + BOOTSTRAPS + 2
     progress("fitting the noise model", 0, steps)
-    said = answers(labels)
+    c = int(labels.max()) + 1
+    said = answers(shares(labels, c))
     first, priors = chosen(said, labels, rng)
     raw = float(first.wrong(labels).mean())
     believed = first
-    errors: list[Doubles] = []
-    found: list[float] = []
+    planted: list[_Planted] = []
     for i in range(REPEATS):
         progress("planting wrong labels", 1 + i, steps)
         if i in MENDED_AT:
-            rate = float(np.clip(raw - np.mean([e[0] for e in errors]), LEAST_PLANTED, MOST))
+            rate = float(np.clip(raw - np.mean([p.error[0] for p in planted]), LEAST_PLANTED, MOST))
             believed = with_rate(said, labels, first, rate, priors)
-            errors, found = [], []
-        error, auroc = _planted_alike(answers, first, believed, priors, rng)
-        errors.append(error)
-        found.append(auroc)
+            planted = []
+        planted.append(_planted_alike(answers, votes, first, believed, priors, rng))
+    near = votes(shares(labels, c))
     responses = []
     for i in range(DIRECTED_REPEATS):
         progress("planting wrong labels", 1 + REPEATS + i, steps)
-        responses.append(_response(answers, votes(labels), first, priors, labels, raw, rng))
+        responses.append(_response(answers, near, first, priors, labels, raw, rng))
     samples = []
     for i in range(BOOTSTRAPS):
         progress("drawing samples again", 1 + REPEATS + DIRECTED_REPEATS + i, steps)
@@ -128,10 +126,16 @@ def estimate(
         again = fitted(said, labels, weights=weights, start=first.state, priors=priors,
                        iterations=AGAIN)  # fmt: skip
         samples.append(_rates(again, labels, weights))
-    known = with_copies(first, labels, same) if same is not None else first
-    wrong = with_training(known.wrong(labels), np.empty(0) if doubt is None else doubt)
-    concluded = _concluded(first, said, labels, np.array(errors), np.array(found),
-                           float(np.mean(responses)), np.array(samples))  # fmt: skip
+    progress("weighing the signs", steps - 1, steps)
+    looked = seen(answers, votes, labels, said, first, priors)
+    score = _weights(planted)
+    known = with_copies(looked.again, labels, same) if same is not None else looked.again
+    joined = (known.true != looked.again.true).any(1)
+    wrong = np.where(joined, known.wrong(labels), score.wrong(looked.signs))
+    wrong = with_training(wrong, np.empty(0) if doubt is None else doubt)
+    concluded = _concluded(first, said, labels, np.array([p.error for p in planted]),
+                           _found(planted), float(np.mean(responses)),
+                           np.array(samples))  # fmt: skip
     return _scored(concluded, wrong, known, labels)
 
 
@@ -151,21 +155,52 @@ def _drawn(rows: Floats | Doubles, rng: np.random.Generator) -> Codes:
     return np.asarray((sums > rng.random((len(rows), 1))).argmax(1), np.int64)
 
 
+@dataclass(frozen=True)
+class _Planted:
+    """What one repeat showed.
+
+    error  (1 + c,) rates said less rates planted
+    signs  (k, signs) float32 of at most MOST_LEARNED labels, `wrong` (k,) which of them are planted
+    """
+
+    error: Doubles
+    signs: Floats
+    wrong: Bools
+
+
 def _planted_alike(
-    answers: Answers, first: Fitted, believed: Fitted, priors: Priors, rng: np.random.Generator
-) -> tuple[Doubles, float]:
-    """(1 + c,) rates said less rates planted, and the AUROC, where the model is true by making.
+    answers: Answers, votes: Answers, first: Fitted, believed: Fitted, priors: Priors,
+    rng: np.random.Generator,
+) -> _Planted:  # fmt: skip
+    """Wrong labels planted where the model is true by making.
 
     True labels are drawn from what the model believes, noise anew from its matrix.
     """
     true = _drawn(believed.true, rng)
     given = _with_every_class(_drawn(_at_least(believed.matrix)[true], rng), true)
-    fit = fitted(answers(given), given, start=first.state, priors=priors, iterations=2 * AGAIN)
-    wrong = given != true
     c = len(first.matrix)
+    said = answers(shares(given, c))
+    fit = fitted(said, given, start=first.state, priors=priors, iterations=2 * AGAIN)
+    wrong = given != true
     made = np.bincount(given, wrong, c) / np.maximum(np.bincount(given, minlength=c), 1)
     error = _rates(fit, given) - np.concatenate([[wrong.mean()], made])
-    return error, auroc(fit.wrong(given), wrong)
+    some = rng.permutation(len(given))[:MOST_LEARNED]
+    signs = seen(answers, votes, given, said, fit, priors).signs
+    return _Planted(error, signs[some], wrong[some])
+
+
+def _weights(planted: list[_Planted]) -> Weights:
+    return learned([p.signs for p in planted], [p.wrong for p in planted])
+
+
+def _found(planted: list[_Planted]) -> Doubles:
+    """(k,) AUROC of each repeat, its signs weighed as the repeats of the other half taught."""
+    halves = planted[::2], planted[1::2]
+    return np.array([
+        auroc(score.wrong(p.signs), p.wrong)
+        for score, asked in ((_weights(halves[0]), halves[1]), (_weights(halves[1]), halves[0]))
+        for p in asked
+    ])  # fmt: skip
 
 
 def _at_least(matrix: Doubles) -> Doubles:
@@ -198,7 +233,8 @@ def _response(
     right = 1 - first.wrong(labels).astype(np.float64)
     chosen = rng.random(n) < np.clip(PLANTED * share, 0, 0.9)
     given = _with_every_class(np.where(chosen, _drawn(others, rng), labels), labels)
-    fit = fitted(answers(given), given, start=first.state, priors=priors, iterations=2 * AGAIN)
+    said = answers(shares(given, others.shape[1]))
+    fit = fitted(said, given, start=first.state, priors=priors, iterations=2 * AGAIN)
     made = float((right * (given != labels)).sum() / n)
     return (float(fit.wrong(given).mean()) - raw) / max(made, 1e-9)
 
