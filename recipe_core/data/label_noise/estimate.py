@@ -10,8 +10,9 @@ is compared with what was planted:
               mistakes that people make, on hard pictures, of which less is seen
 
 The mean error of the first corrects the rate; its spread and that of a bootstrap over samples make
-the interval; how much less is seen of the second stretches its upper end. The first also teach what
-tells a wrong label from a right one (signs.py): the score of each sample.
+the interval; how much less is seen of the second stretches its upper end, what may be confusion its
+lower end. The first also teach what tells a wrong label from a right one (signs.py): the score of
+each sample.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import numpy.typing as npt
 from scipy.stats import mannwhitneyu
 
 from recipe_core.data.label_noise.joined import with_copies, with_training
-from recipe_core.data.label_noise.model import Fitted, Priors, chosen, fitted, with_rate
+from recipe_core.data.label_noise.model import SPREADS, Fitted, Priors, chosen, fitted, with_rate
 from recipe_core.data.label_noise.signs import MOST_LEARNED, Answers, Weights, learned, seen, shares
 from recipe_core.kernel.progress import Progress
 
@@ -134,8 +135,8 @@ def estimate(
     wrong = np.where(joined, known.wrong(labels), score.wrong(looked.signs))
     wrong = with_training(wrong, np.empty(0) if doubt is None else doubt)
     concluded = _concluded(first, said, labels, np.array([p.error for p in planted]),
-                           _found(planted), float(np.mean(responses)),
-                           np.array(samples))  # fmt: skip
+                           _found(planted), float(np.mean(responses)), np.array(samples),
+                           _common(first, labels, priors))  # fmt: skip
     return _scored(concluded, wrong, known, labels)
 
 
@@ -239,9 +240,26 @@ def _response(
     return (float(fit.wrong(given).mean()) - raw) / max(made, 1e-9)
 
 
+def _common(fit: Fitted, labels: Codes, priors: Priors) -> Doubles:
+    """(1 + c,) wrong labels that any pair of classes has, over all and among those given as each.
+
+    Where pairs have rates of their own, what the usual pair has may as well be what a classifier
+    confuses: the lower end does not count it. Where all pairs are one it is the noise itself: 0.
+    """
+    c = len(fit.matrix)
+    if priors.spread != SPREADS[0] or c < 3:
+        return np.zeros(1 + c)
+    away = fit.matrix * (1 - np.eye(c))
+    but_the_worst = np.sort(away, axis=1)[:, 1:-1]
+    usual = np.minimum(away, np.median(but_the_worst))
+    made = fit.true.mean(0).astype(np.float64) @ usual
+    given = np.bincount(labels, minlength=c) / len(labels)
+    return np.concatenate([[made.sum()], made / given])
+
+
 def _concluded(
     first: Fitted, said: Floats, labels: Codes, errors: Doubles, found: Doubles, response: float,
-    samples: Doubles,
+    samples: Doubles, common: Doubles,
 ) -> Estimate:  # fmt: skip
     raw = _rates(first, labels)
     bias = errors.mean(0)
@@ -250,7 +268,7 @@ def _concluded(
     unstable = np.maximum(samples.var(0, ddof=1) - drawn, 0)
     spread = np.sqrt(errors.var(0, ddof=1) * (1 + 1 / len(errors)) + unstable)
     corrected = np.clip(raw - bias, 0, 1)
-    low = np.clip(np.minimum(raw, corrected) - T_95 * spread, 0, 1)
+    low = np.clip(np.minimum(raw, corrected) - common - T_95 * spread, 0, 1)
     seen = float(np.clip(response, LEAST_RESPONSE, 1))
     hidden = np.minimum(corrected * (1 / seen - 1), MOST_HIDDEN)
     high = np.maximum(raw, corrected + hidden) + T_95 * spread

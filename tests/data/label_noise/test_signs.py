@@ -11,7 +11,7 @@ from recipe_core.data.label_noise import estimate as estimating
 from recipe_core.data.label_noise.estimate import auroc, estimate
 from recipe_core.data.label_noise.folds import stratified_folds
 from recipe_core.data.label_noise.measure import answering, votes
-from recipe_core.data.label_noise.model import Priors, fitted
+from recipe_core.data.label_noise.model import SPREADS, Fitted, Priors, fitted
 from recipe_core.data.label_noise.signs import LEAST_WRONG, Answers, learned, seen, shares
 from recipe_core.data.label_noise.smoother import coarse, smoother
 from recipe_core.images.neighbours import nearest
@@ -143,3 +143,20 @@ def test_a_repeat_keeps_a_bounded_number_of_signs(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(estimating, "learned", counted)
     estimate(answers, near, given("even", 0.2, 0), seed=0, progress=silent)
     assert set(kept) == {100}
+
+
+def test_what_every_pair_has_may_be_confusion_where_pairs_have_rates_of_their_own() -> None:
+    """One pair of 5 goes astray (20 %), the others 1 % each: those are not sure to be wrong."""
+    matrix = np.full((5, 5), 0.01)
+    matrix[1, 2] = 0.2
+    np.fill_diagonal(matrix, 0)
+    np.fill_diagonal(matrix, 1 - matrix.sum(1))
+    even = np.full((1000, 5), 0.2, np.float32)
+    fit = Fitted(even, even, matrix, 0.0, np.empty(0))
+    labels = np.arange(1000) % 5
+    common = estimating._common(fit, labels, Priors(30.0, SPREADS[0]))
+    np.testing.assert_allclose(common[0], 0.2 * 20 * 0.01, rtol=1e-4)  # each of 20 pairs 1 %
+    np.testing.assert_allclose(common[1:], 0.04, rtol=1e-4)  # from four others, 1 % of each
+    assert not estimating._common(fit, labels, Priors(30.0, SPREADS[1])).any()
+    two = Fitted(even[:, :2], even[:, :2], np.array([[0.9, 0.1], [0.1, 0.9]]), 0.0, np.empty(0))
+    assert not estimating._common(two, labels % 2, Priors(30.0, SPREADS[0])).any()
