@@ -145,18 +145,19 @@ def test_a_repeat_keeps_a_bounded_number_of_signs(monkeypatch: pytest.MonkeyPatc
     assert set(kept) == {100}
 
 
-def test_what_every_pair_has_may_be_confusion_where_pairs_have_rates_of_their_own() -> None:
-    """One pair of 5 goes astray (20 %), the others 1 % each: those are not sure to be wrong."""
-    matrix = np.full((5, 5), 0.01)
+def test_what_may_be_confusion_where_pairs_have_rates_of_their_own() -> None:
+    """One pair of 5 classes goes astray (20 %), the others 0.5 % each: those are not sure."""
+    matrix = np.full((5, 5), 0.005)
     matrix[1, 2] = 0.2
     np.fill_diagonal(matrix, 0)
     np.fill_diagonal(matrix, 1 - matrix.sum(1))
     even = np.full((1000, 5), 0.2, np.float32)
     fit = Fitted(even, even, matrix, 0.0, np.empty(0))
     labels = np.arange(1000) % 5
-    common = estimating._common(fit, labels, Priors(30.0, SPREADS[0]))
-    np.testing.assert_allclose(common[0], 0.2 * 20 * 0.01, rtol=1e-4)  # each of 20 pairs 1 %
-    np.testing.assert_allclose(common[1:], 0.04, rtol=1e-4)  # from four others, 1 % of each
-    assert not estimating._common(fit, labels, Priors(30.0, SPREADS[1])).any()
-    two = Fitted(even[:, :2], even[:, :2], np.array([[0.9, 0.1], [0.1, 0.9]]), 0.0, np.empty(0))
-    assert not estimating._common(two, labels % 2, Priors(30.0, SPREADS[0])).any()
+    unsure = estimating._unsure(fit, labels, Priors(30.0, SPREADS[0]))
+    np.testing.assert_allclose(unsure[0], 0.2 * 15 * 0.005, rtol=1e-4)  # three pairs of each class
+    np.testing.assert_allclose(unsure[1:].mean(), unsure[0], rtol=1e-4)
+    assert not estimating._unsure(fit, labels, Priors(30.0, SPREADS[1])).any()
+    worse = np.where(np.eye(5, dtype=bool), 0.6, 0.1)
+    much = estimating._unsure(Fitted(even, even, worse, 0.0, np.empty(0)), labels, Priors())
+    np.testing.assert_allclose(much[0], estimating.MOST_CONFUSED, rtol=1e-4)
