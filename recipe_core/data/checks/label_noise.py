@@ -6,8 +6,8 @@ look worse than it is. Look at the most probable ones first: the curve says how 
 A classifier that has not seen a picture (nor a copy of it) says what it shows. Where it is sure and
 the label says otherwise, the label is probably wrong; where it is merely weak, a noise model keeps
 that apart. Known wrong labels, planted into the data set itself, calibrate the number and its
-interval. Measured when asked for (`recipe noise`, `recipe scan --check label_noise`): it takes
-minutes.
+interval and teach which signs tell a wrong label. Measured when asked for (`recipe noise`, `recipe
+scan --check label_noise`): it takes minutes.
 """
 
 from __future__ import annotations

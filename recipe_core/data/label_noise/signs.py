@@ -61,7 +61,11 @@ class Seen:
 def seen(
     answers: Answers, votes: Answers, labels: Codes, said: Floats, fit: Fitted, priors: Priors
 ) -> Seen:
-    """The signs of labels, from the classifiers' first answers `said` and their second."""
+    """The signs of labels, from the classifiers' first answers `said` and their second.
+
+    The second rest on what is believed of the other folds, and that on this fold's labels: a faint
+    echo of the label in question, which planted labels meet alike and the weights allow for.
+    """
     more = answers(fit.true)
     again = fitted(more, labels, start=fit.state, priors=priors, iterations=FITTED_AGAIN)
     near = votes(shares(labels, fit.clean.shape[1]))
