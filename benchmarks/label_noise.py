@@ -158,7 +158,7 @@ def scores(bench: Bench, found: Estimate, given: np.ndarray, wrong: np.ndarray) 
         return f"{rate:.1%} | – | – | – | – | – | –"
     ours = found.wrong
     theirs = best_of_cleanlab(given, p, wrong)
-    believed = chosen(said, given, np.random.default_rng(0))[0].true
+    believed = chosen(said, given, np.random.default_rng(0)).fit.true
     second = best_of_cleanlab(given, probabilities(bench.answers(believed), given), wrong)
     votes = auroc(-bench.votes(asked)[np.arange(len(given)), given], wrong)
     top = np.argsort(-ours)[:100]

@@ -11,8 +11,8 @@ is compared with what was planted:
 
 The mean error of the first corrects the rate; its spread and that of a bootstrap over samples make
 the interval; how much less is seen of the second stretches its upper end, what may be confusion its
-lower end. The first also teach what tells a wrong label from a right one (signs.py): the score of
-each sample.
+lower end, and where two noise models are as likely it holds what both say. The first also teach
+what tells a wrong label from a right one (signs.py): the score of each sample.
 """
 
 from __future__ import annotations
@@ -24,7 +24,15 @@ import numpy.typing as npt
 from scipy.stats import mannwhitneyu
 
 from recipe_core.data.label_noise.joined import with_copies, with_training
-from recipe_core.data.label_noise.model import SPREADS, Fitted, Priors, chosen, fitted, with_rate
+from recipe_core.data.label_noise.model import (
+    SPREADS,
+    Choice,
+    Fitted,
+    Priors,
+    chosen,
+    fitted,
+    with_rate,
+)
 from recipe_core.data.label_noise.signs import MOST_LEARNED, Answers, Weights, learned, seen, shares
 from recipe_core.kernel.progress import Progress
 
@@ -107,7 +115,8 @@ def estimate(
     progress("fitting the noise model", 0, steps)
     c = int(labels.max()) + 1
     said = answers(shares(labels, c))
-    first, priors = chosen(said, labels, rng)
+    choice = chosen(said, labels, rng)
+    first, priors = choice.fit, choice.priors
     raw = float(first.wrong(labels).mean())
     believed = first
     planted: list[_Planted] = []
@@ -137,9 +146,9 @@ def estimate(
     joined = (known.true != looked.again.true).any(1)
     wrong = np.where(joined, known.wrong(labels), score.wrong(looked.signs))
     wrong = with_training(wrong, np.empty(0) if doubt is None else doubt)
-    concluded = _concluded(first, said, labels, np.array([p.error for p in planted]),
-                           _found(planted), float(np.mean(responses)), np.array(samples),
-                           _unsure(first, labels, priors))  # fmt: skip
+    concluded = _concluded(choice, said, labels, np.array([p.error for p in planted]),
+                           _found(planted), float(np.mean(responses)),
+                           np.array(samples))  # fmt: skip
     return _scored(concluded, wrong, known, labels)
 
 
@@ -262,20 +271,23 @@ def _unsure(fit: Fitted, labels: Codes, priors: Priors) -> Doubles:
 
 
 def _concluded(
-    first: Fitted, said: Floats, labels: Codes, errors: Doubles, found: Doubles, response: float,
-    samples: Doubles, unsure: Doubles,
+    choice: Choice, said: Floats, labels: Codes, errors: Doubles, found: Doubles, response: float,
+    samples: Doubles,
 ) -> Estimate:  # fmt: skip
+    first = choice.fit
     raw = _rates(first, labels)
+    other = _rates(choice.rival, labels) if choice.rival else raw
     bias = errors.mean(0)
     # the share of wrong labels among these samples is meant, not among all one might draw
     drawn = raw * (1 - raw) / np.concatenate([[len(labels)], np.bincount(labels)])
     unstable = np.maximum(samples.var(0, ddof=1) - drawn, 0)
     spread = np.sqrt(errors.var(0, ddof=1) * (1 + 1 / len(errors)) + unstable)
     corrected = np.clip(raw - bias, 0, 1)
-    low = np.clip(np.minimum(raw, corrected) - unsure - T_95 * spread, 0, 1)
+    lowest = np.minimum(raw, corrected) - _unsure(first, labels, choice.priors)
+    low = np.clip(np.minimum(lowest, other) - T_95 * spread, 0, 1)
     seen = float(np.clip(response, LEAST_RESPONSE, 1))
     hidden = np.minimum(corrected * (1 / seen - 1), MOST_HIDDEN)
-    high = np.maximum(raw, corrected + hidden) + T_95 * spread
+    high = np.maximum(np.maximum(raw, other), corrected + hidden) + T_95 * spread
     # nothing found among n says no more than this (rule of three, Hanley and Lippman-Hand 1983)
     counts = np.concatenate([[len(labels)], np.bincount(labels)])
     high = np.clip(np.maximum(high, 3 / counts / seen), 0, 1)

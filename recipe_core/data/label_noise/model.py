@@ -112,7 +112,17 @@ def with_rate(answers: Floats, labels: Codes, first: Fitted, rate: float, priors
     return problem.solution(problem.climbed(start, 60, fixed=(3, 4)))
 
 
-def chosen(answers: Floats, labels: Codes, rng: np.random.Generator) -> tuple[Fitted, Priors]:
+@dataclass(frozen=True)
+class Choice:
+    """A noise model, the priors it was fitted under, and the one under the other prior of T where
+    the samples cannot tell which of the two is right: None where they can."""
+
+    fit: Fitted
+    priors: Priors
+    rival: Fitted | None
+
+
+def chosen(answers: Floats, labels: Codes, rng: np.random.Generator) -> Choice:
     """The noise model under priors under which held-out samples are likely.
 
     Of A the loosest: a stiff one leaves to T what is merely confused, or takes from it. Of T the
@@ -121,27 +131,32 @@ def chosen(answers: Floats, labels: Codes, rng: np.random.Generator) -> tuple[Fi
     """
     half = rng.random(len(labels)) < 0.5
 
-    def tried(priors: Priors) -> tuple[Doubles, Fitted, Priors]:
+    def tried(priors: Priors) -> _Tried:
         fit = fitted(answers, labels, priors=priors)
-        return _held_out(answers, labels, half, fit.state, priors), fit, priors
+        return _Tried(_held_out(answers, labels, half, fit.state, priors), fit, priors)
 
-    best = _first_as_good([tried(Priors(r, SPREADS[0])) for r in RIDGES])
-    even = [tried(Priors(best[2].ridge, s)) for s in SPREADS[1:]]
-    _, fit, priors = _first_as_good([*even, best], FOR_PAIRS)
-    return fit, priors
+    every = [tried(Priors(r, SPREADS[0])) for r in RIDGES]
+    likeliest = max(every, key=lambda t: float(t.held.sum()))
+    loose = next(t for t in every if not _clearly_worse(t, likeliest))
+    stiff = tried(Priors(loose.priors.ridge, SPREADS[1]))
+    if _clearly_worse(stiff, loose, FOR_PAIRS):
+        return Choice(loose.fit, loose.priors, None)
+    return Choice(stiff.fit, stiff.priors, None if _clearly_worse(loose, stiff) else loose.fit)
 
 
-def _first_as_good(
-    tried: list[tuple[Doubles, Fitted, Priors]], least: float = 0.0
-) -> tuple[Doubles, Fitted, Priors]:
-    """The first one that is not clearly worse than the likeliest: by chance, or by little."""
-    best = max(tried, key=lambda t: float(t[0].sum()))[0]
-    for candidate in tried:
-        worse = best - candidate[0]
-        clearly = max(CLEARLY / np.sqrt(len(worse)), least) * worse.std()
-        if worse.mean() <= clearly:
-            return candidate
-    return tried[-1]
+@dataclass(frozen=True)
+class _Tried:
+    """A noise model, its priors, and (n,) log likelihoods of samples left out."""
+
+    held: Doubles
+    fit: Fitted
+    priors: Priors
+
+
+def _clearly_worse(one: _Tried, other: _Tried, least: float = 0.0) -> bool:
+    """Whether samples are less likely under the first than chance explains, and not by little."""
+    worse = other.held - one.held
+    return bool(worse.mean() > max(CLEARLY / np.sqrt(len(worse)), least) * worse.std())
 
 
 def _held_out(

@@ -7,7 +7,7 @@ import pytest
 from scipy.optimize import approx_fprime
 
 from recipe_core.data.label_noise.estimate import auroc
-from recipe_core.data.label_noise.model import Priors, _Problem, chosen, fitted
+from recipe_core.data.label_noise.model import SPREADS, Priors, _Problem, chosen, fitted
 
 
 def drawn(n: int, c: int, matrix: np.ndarray, seed: int) -> tuple[np.ndarray, ...]:
@@ -73,8 +73,24 @@ def test_many_classes_do_not_make_it_believe_its_own_fit() -> None:
     n, c = 1500, 30
     scores, true, given = drawn(n, c, uniform(c, 0.15), 5)
     seen = (scores + rng.normal(size=scores.shape)).astype(np.float32)
-    fit, priors = chosen(seen, given, rng)
-    assert priors.ridge > 10
+    found = chosen(seen, given, rng)
+    assert found.priors.ridge > 10
     wrong = given != true
     own = seen[np.arange(n), given] - seen.max(1)
-    assert auroc(fit.wrong(given), wrong) > auroc(-own, wrong) - 0.01
+    assert auroc(found.fit.wrong(given), wrong) > auroc(-own, wrong) - 0.01
+
+
+def test_a_second_model_stands_beside_where_samples_cannot_tell() -> None:
+    """Few samples of a weak classifier, one pair of classes astray: either is as likely. Many of a
+    good one: pairs need rates of their own, or all are one, and no second model is left."""
+    pair = np.eye(4)
+    pair[1, 1], pair[1, 2] = 0.6, 0.4
+    rng = np.random.default_rng(0)
+    scores, _, given = drawn(250, 4, pair, 6)
+    weak = (scores + 6 * rng.normal(size=scores.shape)).astype(np.float32)
+    found = chosen(weak, given, np.random.default_rng(0))
+    assert found.priors.spread == SPREADS[1] and found.rival is not None
+    for matrix, spread in ((pair, SPREADS[0]), (uniform(4, 0.3), SPREADS[1])):
+        scores, _, given = drawn(4000, 4, matrix, 7)
+        found = chosen(scores, given, np.random.default_rng(0))
+        assert found.priors.spread == spread and found.rival is None
