@@ -39,8 +39,7 @@ from recipe_core.data.label_noise.measure import (
     principal,
     votes,
 )
-from recipe_core.data.label_noise.model import chosen
-from recipe_core.data.label_noise.signs import shares
+from recipe_core.data.label_noise.model import chosen, shares
 from recipe_core.data.label_noise.smoother import coarse, smoother
 from recipe_core.images.embedding import embedding
 from recipe_core.images.neighbours import nearest

@@ -31,9 +31,10 @@ from recipe_core.data.label_noise.model import (
     Priors,
     chosen,
     fitted,
+    shares,
     with_rate,
 )
-from recipe_core.data.label_noise.signs import MOST_LEARNED, Answers, Weights, learned, seen, shares
+from recipe_core.data.label_noise.signs import MOST_LEARNED, Answers, Weights, learned, seen
 from recipe_core.kernel.progress import Progress
 
 Floats = npt.NDArray[np.float32]

@@ -173,6 +173,13 @@ def _held_out(
     return found
 
 
+def shares(labels: Codes, c: int) -> Floats:
+    """(n, c) float32: 1 in the column of each label."""
+    found = np.zeros((len(labels), c), np.float32)
+    found[np.arange(len(labels)), labels] = 1
+    return found
+
+
 class _Problem:
     """The likelihood of one data set as a function of one vector: log a, D, b, h, q."""
 
@@ -187,8 +194,7 @@ class _Problem:
         self.labels = labels
         self.weights = None if weights is None else np.asarray(weights, np.float32)[:, None]
         self.total = float(self.n if weights is None else weights.sum())
-        self.given = np.zeros((self.n, self.c), np.float32)
-        self.given[np.arange(self.n), labels] = 1
+        self.given = shares(labels, self.c)
         self.ridge, self.spread = priors.ridge, priors.spread
         self.off = ~np.eye(self.c, dtype=bool)
         self._first_scale = float(np.log(START_SCALE * scale[0]))

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.linear_model import LogisticRegression
 
-from recipe_core.data.label_noise.model import Fitted, Priors, fitted
+from recipe_core.data.label_noise.model import Fitted, Priors, fitted, shares
 
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
@@ -37,13 +37,6 @@ PENALTY = 1.0
 SURE = 1e-7
 FITTED_AGAIN = 80
 """Steps of the second fit, which starts from the first."""
-
-
-def shares(labels: Codes, c: int) -> Floats:
-    """(n, c) float32: 1 in the column of each label."""
-    found = np.zeros((len(labels), c), np.float32)
-    found[np.arange(len(labels)), labels] = 1
-    return found
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from recipe_core.data.label_noise import estimate as estimating
 from recipe_core.data.label_noise.estimate import auroc, estimate
 from recipe_core.data.label_noise.folds import stratified_folds
 from recipe_core.data.label_noise.measure import answering, votes
-from recipe_core.data.label_noise.model import SPREADS, Fitted, Priors, fitted
-from recipe_core.data.label_noise.signs import LEAST_WRONG, Answers, learned, seen, shares
+from recipe_core.data.label_noise.model import SPREADS, Fitted, Priors, fitted, shares
+from recipe_core.data.label_noise.signs import LEAST_WRONG, Answers, learned, seen
 from recipe_core.data.label_noise.smoother import coarse, smoother
 from recipe_core.images.neighbours import nearest
 from recipe_core.kernel.progress import silent
