@@ -348,5 +348,5 @@ def _blur(side: int) -> npt.NDArray[np.float32]:
     """(side, side) Gaussian smoothing as a matrix; at the border it uses what is there."""
     place = np.arange(side)
     weight = np.exp(-0.5 * ((place[:, None] - place) / (BLUR * side)) ** 2)
-    weight[weight < 1e-7] = 0  # subnormal weights make a product ten times slower
+    weight[weight < 1e-7] = 0  # subnormal weights make a product twenty times slower
     return np.asarray(weight / weight.sum(axis=1, keepdims=True), dtype=np.float32)

@@ -114,8 +114,8 @@ def estimate(
     rng = np.random.default_rng(seed)
     steps = REPEATS + DIRECTED_REPEATS + BOOTSTRAPS + 2
     progress("fitting the noise model", 0, steps)
-    c = int(labels.max()) + 1
-    said = answers(shares(labels, c))
+    asked = shares(labels, int(labels.max()) + 1)
+    said = answers(asked)
     choice = chosen(said, labels, rng)
     first, priors = choice.fit, choice.priors
     raw = float(first.wrong(labels).mean())
@@ -127,8 +127,9 @@ def estimate(
             rate = float(np.clip(raw - np.mean([p.error[0] for p in planted]), LEAST_PLANTED, MOST))
             believed = with_rate(said, labels, first, rate, priors)
             planted = []
-        planted.append(_planted_alike(answers, votes, first, believed, priors, rng))
-    near = votes(shares(labels, c))
+        teaches = i >= MENDED_AT[-1]  # what the repeats before showed is not kept
+        planted.append(_planted_alike(answers, votes, first, believed, priors, rng, teaches))
+    near = votes(asked)
     responses = []
     for i in range(DIRECTED_REPEATS):
         progress("planting wrong labels", 1 + REPEATS + i, steps)
@@ -174,7 +175,8 @@ class _Planted:
     """What one repeat showed.
 
     error  (1 + c,) rates said less rates planted
-    signs  (k, signs) float32 of at most MOST_LEARNED labels, `wrong` (k,) which of them are planted
+    signs  (k, signs) float32 of at most MOST_LEARNED labels, of none where it does not teach
+    wrong  (k,) which of these are planted
     """
 
     error: Doubles
@@ -184,7 +186,7 @@ class _Planted:
 
 def _planted_alike(
     answers: Answers, votes: Answers, first: Fitted, believed: Fitted, priors: Priors,
-    rng: np.random.Generator,
+    rng: np.random.Generator, teaches: bool,
 ) -> _Planted:  # fmt: skip
     """Wrong labels planted where the model is true by making.
 
@@ -193,14 +195,21 @@ def _planted_alike(
     true = _drawn(believed.true, rng)
     given = _with_every_class(_drawn(_at_least(believed.matrix)[true], rng), true)
     c = len(first.matrix)
-    said = answers(shares(given, c))
-    fit = fitted(said, given, start=first.state, priors=priors, iterations=2 * AGAIN)
+    said, fit = _anew(answers, given, first, priors)
     wrong = given != true
     made = np.bincount(given, wrong, c) / np.maximum(np.bincount(given, minlength=c), 1)
     error = _rates(fit, given) - np.concatenate([[wrong.mean()], made])
     some = rng.permutation(len(given))[:MOST_LEARNED]
+    if not teaches:
+        return _Planted(error, np.empty((0, 0), np.float32), np.empty(0, bool))
     signs = seen(answers, votes, given, said, fit, priors).signs
     return _Planted(error, signs[some], wrong[some])
+
+
+def _anew(answers: Answers, given: Codes, first: Fitted, priors: Priors) -> tuple[Floats, Fitted]:
+    """What classifiers fitted to other labels say, and the noise model over it."""
+    said = answers(shares(given, len(first.matrix)))
+    return said, fitted(said, given, start=first.state, priors=priors, iterations=2 * AGAIN)
 
 
 def _weights(planted: list[_Planted]) -> Weights:
@@ -247,8 +256,7 @@ def _response(
     right = 1 - first.wrong(labels).astype(np.float64)
     chosen = rng.random(n) < np.clip(PLANTED * share, 0, 0.9)
     given = _with_every_class(np.where(chosen, _drawn(others, rng), labels), labels)
-    said = answers(shares(given, others.shape[1]))
-    fit = fitted(said, given, start=first.state, priors=priors, iterations=2 * AGAIN)
+    _, fit = _anew(answers, given, first, priors)
     made = float((right * (given != labels)).sum() / n)
     return (float(fit.wrong(given).mean()) - raw) / max(made, 1e-9)
 
