@@ -156,7 +156,7 @@ class Grid {
     this.windows = new Map();
     this.queue = [];
     this.serial = Date.now() * 1000;
-    this.place = 0; this.view = null; this.known = "";
+    this.place = 0; this.view = this.awaited = null; this.known = "";
     this.el.addEventListener("scroll", () => { this.hush(); this.drawSoon(); }, { passive: true });
     this.el.addEventListener("wheel", event => this.wheeled(event), { passive: false });
     this.el.addEventListener("mousedown", event => { if (event.shiftKey) event.preventDefault(); });
@@ -211,7 +211,7 @@ class Grid {
     const before = first ? this.recalled() : same ? { place: this.place } : {};
     this.place = clamp(before.place || 0, 0, Math.max(0, data.total - 1));
     this.wanted = { top: same && this.sections ? this.top : 0, topmost: before.topmost || null };
-    this.anchor = null;
+    this.anchor = this.awaited = null;
     this.ranges = before.ranges || [];
     this.sayChosen();
   }
@@ -508,6 +508,7 @@ class Grid {
       slot.done = true;
       this.trouble.textContent = "";
       this.paintAll();
+      if (this.awaited === this.place) this.inspect();
     } catch (error) {
       if (this.windows.get(w) !== slot) return;
       this.windows.delete(w);
@@ -578,8 +579,10 @@ class Grid {
     this.setState("selection", { view: this.view, ranges: this.ranges });
   }
 
+  // What is not there yet opens as soon as it is, if it is still what the person is at.
   inspect() {
     const sample = this.sampleAt(this.place);
+    this.awaited = sample ? null : this.place;
     if (!sample) return;
     this.trigger("inspect", { row: sample.row, place: this.place });
     this.awaitReturn();

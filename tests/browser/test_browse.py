@@ -187,6 +187,21 @@ def test_from_a_filter_to_details_and_back_by_keyboard(page: Any, site: str) -> 
     expect(grid).to_be_focused()
 
 
+def test_a_sample_opens_though_its_picture_was_still_on_its_way(page: Any, site: str) -> None:
+    held: list[Any] = []
+    page.route("**/api/window/**", lambda route: held.append(route))  # noqa: PLW0108 - needs a function
+    page.goto(f"{site}/browse?label=dog")
+    shown(page, 12)
+    grid = page.get_by_role("grid", name="Samples")
+    grid.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_timeout(500)
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    for route in held:
+        route.continue_()
+    expect(page.get_by_role("dialog")).to_contain_text("1 of 12 in this view")
+
+
 def tabbed(page: Any, wanted: Any, most: int = 40) -> None:
     """Press Tab until the element has the focus."""
     for _ in range(most):
