@@ -91,7 +91,9 @@ def _parser() -> argparse.ArgumentParser:
         prog="recipe",
         description="Karpathy's recipe for training neural networks, with evidence for each step.",
     )
-    parser.add_argument("--version", action="version", version=_version())
+    parser.add_argument(
+        "--version", action=_Version, nargs=0, help="show program's version number and exit"
+    )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for add in (_add_scan, _add_check, _add_samples, _add_findings, _add_report, _add_export,
                 _add_embed, _add_noise, _add_sanity, _add_overfit, _add_runs, _add_checks,
@@ -100,13 +102,17 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _version() -> str:
-    import importlib.metadata
+class _Version(argparse.Action):
+    """Looks the version up where it is asked for: that takes long, and no scan waits for it."""
 
-    try:
-        return importlib.metadata.version("recipe-workbench")
-    except importlib.metadata.PackageNotFoundError:
-        return "unknown (not installed)"
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        import importlib.metadata
+
+        try:
+            print(importlib.metadata.version("recipe-workbench"))
+        except importlib.metadata.PackageNotFoundError:
+            print("unknown (not installed)")
+        parser.exit()
 
 
 def _command(commands: Any, name: str, run: Any, text: str) -> argparse.ArgumentParser:
