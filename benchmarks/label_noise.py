@@ -6,9 +6,12 @@
     --keep FOLDER keeps scans and descriptions of the pictures for the next part of the figures
 
 Labels are flipped evenly, from a class to its neighbour in the list (cycle), by the five pairs of
-Patrini et al. (CVPR 2017), or between the pairs that look most alike (mutual: hardest); the labels
-are also taken as they are, and as the classifier itself would give them (none is wrong). Compared
-are cleanlab with the same out-of-fold probabilities (its best score; `again`: with those of the
+Patrini et al. (CVPR 2017), between the pairs that look most alike (mutual), or as one errs who is
+unsure of hard pictures, to a class that one thinks of: a network trained in folds on the right
+labels (doubt; --doubts names its file of probabilities, which `recipe noise --cnn` leaves in its
+run), or the very classifiers that look for wrong labels (hard: nothing is harder to find). They are
+also taken as they are, and as the classifier itself would give them (none is wrong). Compared are
+cleanlab with the same out-of-fold probabilities (its best score; `again`: with those of the
 classifiers fitted to what the noise model believes), votes of ten neighbours, and chance. Folds are
 those of the true labels in every setting, so that the kernel is inverted once.
 With --subset each repeat draws other pictures and other flips: how often does the interval hold?
@@ -22,7 +25,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -65,9 +68,19 @@ class Bench:
     seconds: float
     answers: Callable[[np.ndarray], np.ndarray]
     votes: Callable[[np.ndarray], np.ndarray]
+    doubts: np.ndarray | None = None
+
+    def unsure(self, kind: str) -> np.ndarray:
+        """(n, c) what one who errs on hard pictures thinks of each."""
+        if kind == "hard":
+            c = len(self.names)
+            return probabilities(self.answers(shares(self.labels, c)), self.labels)
+        if self.doubts is None:
+            raise SystemExit("The kind doubt needs --doubts FILE.npy, see above.")
+        return self.doubts
 
 
-def opened(source: Path, folder: Path) -> Bench:
+def opened(source: Path, folder: Path, doubts: Path | None = None) -> Bench:
     """Scans, describes and learns; the processor time that it took."""
     started = time.process_time()
     place = folder / source.name
@@ -78,7 +91,8 @@ def opened(source: Path, folder: Path) -> Bench:
     made = embedding(evidence, files, "patches", folder=files.folder, progress=silent)
     vectors = made.vectors[np.searchsorted(made.rows, rows)]
     paths = evidence.texts("path")[rows]
-    return learned(labels, names, paths, vectors, copy_groups(evidence, rows), started)
+    bench = learned(labels, names, paths, vectors, copy_groups(evidence, rows), started)
+    return replace(bench, doubts=np.load(doubts)[rows] if doubts else None)
 
 
 def learned(
@@ -99,8 +113,9 @@ def learned(
 def part(bench: Bench, n: int, seed: int) -> Bench:
     """The classifiers of n of the pictures."""
     some = np.sort(np.random.default_rng(seed).permutation(len(bench.labels))[:n])
-    return learned(bench.labels[some], bench.names, bench.paths[some], bench.vectors[some],
-                   bench.groups[some], time.process_time())  # fmt: skip
+    found = learned(bench.labels[some], bench.names, bench.paths[some], bench.vectors[some],
+                    bench.groups[some], time.process_time())  # fmt: skip
+    return replace(found, doubts=None if bench.doubts is None else bench.doubts[some])
 
 
 def flipped(true: np.ndarray, names: tuple[str, ...], kind: str, rate: float, seed: int,
@@ -116,6 +131,21 @@ def flipped(true: np.ndarray, names: tuple[str, ...], kind: str, rate: float, se
         free = rng.permutation(np.flatnonzero(to[labels] != labels))
         some = free[: round(rate * len(free))]
         labels[some] = to[labels[some]]
+    return labels
+
+
+def mistaken(true: np.ndarray, unsure: np.ndarray, rate: float, seed: int) -> np.ndarray:
+    """Labels of which a share is wrong: drawn by how probable other classes seem, as one of them.
+
+    unsure  (n, c) probabilities
+    """
+    rng, labels = np.random.default_rng(seed), true.copy()
+    others = unsure + 1e-6
+    others[np.arange(len(true)), true] = 0
+    order = np.argsort(-np.log(others.sum(1)) - rng.gumbel(size=len(true)))
+    some = order[: round(rate * len(true))]
+    sums = others[some].cumsum(1)
+    labels[some] = (sums > rng.random((len(some), 1)) * sums[:, -1:]).argmax(1)
     return labels
 
 
@@ -191,6 +221,8 @@ def drawn(bench: Bench, kind: str, rate: float, seed: int) -> tuple[np.ndarray, 
         c = len(bench.names)
         best = bench.answers(shares(bench.labels, c))[:, :c].argmax(1)
         return best, best
+    if kind in ("doubt", "hard"):
+        return mistaken(bench.labels, bench.unsure(kind), rate, seed), bench.labels
     return flipped(bench.labels, bench.names, kind, rate, seed), bench.labels
 
 
@@ -234,6 +266,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--repeats", type=int, default=20)
     parser.add_argument("--confirmed", action="store_true")
     parser.add_argument("--keep", type=Path)
+    parser.add_argument("--doubts", type=Path, help=".npy, probabilities of the kind doubt")
     return parser.parse_args()
 
 
@@ -256,7 +289,7 @@ def main() -> None:
     asked = arguments()
     with tempfile.TemporaryDirectory() as folder:
         for name in asked.data.split(","):
-            bench = opened(DATA / name, asked.keep or Path(folder))
+            bench = opened(DATA / name, asked.keep or Path(folder), asked.doubts)
             print(f"\n{name}: {len(bench.labels):,} pictures, {len(bench.names)} classes; scan, "
                   f"description and classifiers {bench.seconds:.0f} s of processor time\n",
                   flush=True)  # fmt: skip
