@@ -37,7 +37,7 @@ class Database:
 
         Raises Misuse for characters that are no text, WorkspaceBusy, WorkspaceError.
         """
-        with self._told(), closing(_patiently(self._begun)) as db:
+        with told(self.path, self.holds), closing(_patiently(self._begun)) as db:
             try:
                 yield db
             except BaseException:
@@ -51,7 +51,10 @@ class Database:
         if not self.path.exists():
             yield None
             return
-        with self._told(), closing(_patiently(lambda: _opened_to_read(self.path))) as db:
+        with (
+            told(self.path, self.holds),
+            closing(_patiently(lambda: _opened_to_read(self.path))) as db,
+        ):
             begun = db.execute("PRAGMA user_version").fetchone()[0] > 0
             yield db if begun else None
 
@@ -77,27 +80,25 @@ class Database:
         db.execute("PRAGMA user_version = 1")
         db.execute("COMMIT")
 
-    @contextmanager
-    def _told(self) -> Iterator[None]:
-        """SQLite's errors as ours."""
-        try:
-            yield
-        except UnicodeEncodeError as e:
-            raise Misuse(
-                f"{e.object!r} cannot be stored: it holds characters that are no text."
-            ) from None
-        except sqlite3.OperationalError as e:
-            if "locked" in str(e) or "busy" in str(e):
-                raise WorkspaceBusy(
-                    f"Another process keeps {self.path} locked; try again."
-                ) from None
-            raise WorkspaceError(
-                f"{self.holds} cannot be stored in or read from {self.path}: {e}."
-            ) from None
-        except sqlite3.DatabaseError as e:
-            raise WorkspaceError(
-                f"{self.path} is damaged ({e}). Move it away to start anew."
-            ) from None
+
+@contextmanager
+def told(path: Path, holds: str) -> Iterator[None]:
+    """SQLite's errors as ours."""
+    try:
+        yield
+    except UnicodeEncodeError as e:
+        raise Misuse(
+            f"{e.object!r} cannot be stored: it holds characters that are no text."
+        ) from None
+    except sqlite3.OperationalError as e:
+        if "locked" in str(e) or "busy" in str(e):
+            raise WorkspaceBusy(f"Another process keeps {path} locked; try again.") from None
+        raise WorkspaceError(
+            f"{holds} cannot be stored in or read from {path}: {e}. Can its folder be written, and "
+            "is there room on the disk?"
+        ) from None
+    except sqlite3.DatabaseError as e:
+        raise WorkspaceError(f"{path} is damaged ({e}). Move it away to start anew.") from None
 
 
 def _patiently(connect: Callable[[], sqlite3.Connection]) -> sqlite3.Connection:

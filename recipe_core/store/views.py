@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from recipe_core.kernel.errors import Misuse, WorkspaceBusy, WorkspaceError
+from recipe_core.kernel.errors import Misuse
+from recipe_core.store.database import told
 
 BUSY_SECONDS = 30.0
 LONGEST_NAME = 200
@@ -50,21 +51,10 @@ class Views:
 
     @contextmanager
     def _connected(self) -> Iterator[sqlite3.Connection]:
-        try:
-            with closing(sqlite3.connect(self.path, timeout=BUSY_SECONDS)) as db, db:
-                db.execute(_SCHEMA)
-                yield db
-        except UnicodeEncodeError as e:
-            raise Misuse(f"{e.object!r} holds characters that are no text.") from None
-        except sqlite3.OperationalError as e:
-            if "locked" in str(e) or "busy" in str(e):
-                raise WorkspaceBusy(
-                    f"Another process keeps {self.path} locked; try again."
-                ) from None
-            raise WorkspaceError(
-                f"Views cannot be stored in or read from {self.path}: {e}."
-            ) from None
-        except sqlite3.DatabaseError as e:
-            raise WorkspaceError(
-                f"{self.path} is damaged ({e}). Move it away to start anew."
-            ) from None
+        with (
+            told(self.path, "Views"),
+            closing(sqlite3.connect(self.path, timeout=BUSY_SECONDS)) as db,
+            db,
+        ):
+            db.execute(_SCHEMA)
+            yield db
