@@ -9,11 +9,12 @@ Labels are flipped evenly, from a class to its neighbour in the list (cycle), by
 Patrini et al. (CVPR 2017), between the pairs that look most alike (mutual), or as one errs who is
 unsure of hard pictures, to a class that one thinks of: a network trained in folds on the right
 labels (doubt; --doubts names its file of probabilities, which `recipe noise --cnn` leaves in its
-run), or the very classifiers that look for wrong labels (hard: nothing is harder to find). They are
-also taken as they are, and as the classifier itself would give them (none is wrong). Compared are
-cleanlab with the same out-of-fold probabilities (its best score; `again`: with those of the
-classifiers fitted to what the noise model believes), votes of ten neighbours, and chance. Folds are
-those of the true labels in every setting, so that the kernel is inverted once.
+run), the very classifiers that look for wrong labels (hard: nothing is harder to find), or half
+even, half doubt. They are also taken as they are, and as the classifier itself would give them
+(none is wrong). Compared are cleanlab with the same out-of-fold probabilities (its best score;
+`again`: with those of the classifiers fitted to what the noise model believes), votes of ten
+neighbours, and chance. Folds are those of the true labels in every setting, so that the kernel is
+inverted once.
 With --subset each repeat draws other pictures and other flips: how often does the interval hold?
 """
 
@@ -223,6 +224,10 @@ def drawn(bench: Bench, kind: str, rate: float, seed: int) -> tuple[np.ndarray, 
         return best, best
     if kind in ("doubt", "hard"):
         return mistaken(bench.labels, bench.unsure(kind), rate, seed), bench.labels
+    if kind == "half":
+        doubtful = mistaken(bench.labels, bench.unsure("doubt"), rate / 2, seed)
+        even = flipped(bench.labels, bench.names, "even", rate / 2, seed + 100)
+        return np.where(doubtful != bench.labels, doubtful, even), bench.labels
     return flipped(bench.labels, bench.names, kind, rate, seed), bench.labels
 
 

@@ -65,7 +65,8 @@ def _introduction() -> None:
         "sure and the label says otherwise, the label is probably wrong. Recipe learns one from "
         "your own pictures, without any downloaded weights, plants known wrong labels to see how "
         "many it finds, and so tells a weak classifier from wrong labels: how many there are, with "
-        "an interval, and which to look at first.</p>"
+        "an interval, and which to look at first. Mistakes on pictures that the classifier itself "
+        "is unsure of leave no trace: the interval says how many of those there may be.</p>"
     )
     _form()
 

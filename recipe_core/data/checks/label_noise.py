@@ -35,6 +35,12 @@ Floats = npt.NDArray[np.float64]
 DEPTHS = (20, 50, 100, 200, 500, 1000)
 SHARES = (0.5, 0.8, 0.9)
 MOST_CELLS = 20
+WORTH_SAYING = 0.01
+"""Share of hidden mistakes from which the sentence speaks of them."""
+NARROWER = (
+    "For a narrower answer give better features (--embedding) or out-of-sample probabilities of a "
+    "stronger model (--probabilities)."
+)
 
 
 @dataclass(frozen=True)
@@ -107,7 +113,8 @@ def numbers(about: dict[str, Any], wrong: Floats) -> dict[str, Any]:
         "by_class": by_class, "class_names": names, "noise_matrix": about["matrix"],
         "pairs": _pairs(about), "classifier_agrees": about["agreement"],
         "auroc_on_planted": _mean(about["found"]),
-        "response_to_planted": about["response"], "embedding": about["embedding"],
+        "response_to_planted": about["response"], "may_be_hidden": about["hidden"],
+        "embedding": about["embedding"],
         "probabilities": about["probabilities"], "seed": about["seed"],
         "trained_on": about.get("trained_on", 0),
         "conflicting_copies": about.get("conflicting_copies", 0),
@@ -159,19 +166,29 @@ def _said(
         f"{percent(precision_at(wrong, n))} of them should be wrong"
     )
     half = f"half of all are expected among the first {look_at(wrong, 0.5):,}"
+    hidden = _hidden(about)
     if high - low > params.widest:
         weak = (
             f"{seen}: the classifier, right about {percent(about['agreement'])} of the labels, is "
-            "too weak to say more."
+            f"too weak to say more.{hidden}"
         )
-        return weak, (
-            f"{queue}. For a narrower answer give better features (--embedding) or out-of-sample "
-            "probabilities of a stronger model (--probabilities)."
-        )
+        return weak, f"{queue}. {NARROWER}"
     expected = f"{seen}; expected at most {percent(params.tolerated)}"
+    narrower = f" {NARROWER}" if hidden else ""
     if verdict == "pass":
-        return f"{expected}, which cannot be ruled out.", f"{queue}." if n_named else ""
-    return f"{expected}.", f"{queue}; {half}."
+        next_step = f"{queue}.{narrower}" if n_named else narrower.strip()
+        return f"{expected}, which cannot be ruled out.{hidden}", next_step
+    return f"{expected}.{hidden}", f"{queue}; {half}.{narrower}"
+
+
+def _hidden(about: dict[str, Any]) -> str:
+    """What the interval's upper end allows for beyond what was seen."""
+    if about["hidden"] < WORTH_SAYING:
+        return ""
+    return (
+        f" The upper end counts up to {percent(about['hidden'])} of mistakes on pictures that the "
+        "classifier itself is unsure of: nothing tells those from its own confusion."
+    )
 
 
 def _joined(about: dict[str, Any]) -> str:

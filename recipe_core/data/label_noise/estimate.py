@@ -6,13 +6,13 @@ is compared with what was planted:
 
     alike     as the model believes the labels came about: true ones drawn, wrong ones by its
               matrix; twice it believes anew, at the rate that those planted so far lead to
-    directed  on pictures that neighbours disagree about, to the class that they vote for: the
-              mistakes that people make, on hard pictures, of which less is seen
+    doubtful  on pictures that the classifier is unsure of, to a class it thinks of: mistakes that
+              people make too, and that nothing tells from the classifier's own confusion
 
 The mean error of the first corrects the rate; its spread and that of a bootstrap over samples make
-the interval; how much less is seen of the second stretches its upper end, what may be confusion its
-lower end, and where two noise models are as likely it holds what both say. The first also teach
-what tells a wrong label from a right one (signs.py): the score of each sample.
+the interval; what is not seen of the second stretches its upper end, what may be confusion its
+lower end, and where two noise models are as likely it holds what both say. Each kind teaches what
+tells a wrong label from a right one (signs.py); the score of a sample is the chance of either.
 """
 
 from __future__ import annotations
@@ -34,38 +34,45 @@ from recipe_core.data.label_noise.model import (
     shares,
     with_rate,
 )
-from recipe_core.data.label_noise.signs import MOST_LEARNED, Answers, Weights, learned, seen
+from recipe_core.data.label_noise.planting import (
+    LEAST_PLANTED,
+    Alike,
+    Doubtful,
+    Planter,
+    rates,
+    weights,
+)
+from recipe_core.data.label_noise.signs import SURE, Answers, seen
 from recipe_core.kernel.progress import Progress
 
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
 
 REPEATS = 16
 MENDED_AT, MOST = (3, 6), 0.8
 """Repeats before which what the first ones showed is believed: errors grow with the noise, so they
 are measured where the rate lies, not where the uncorrected model puts it (indirect inference:
 Gourieroux, Monfort and Renault 1993)."""
-DIRECTED_REPEATS = 4
+DOUBTFUL_REPEATS = 4
 BOOTSTRAPS = 20
-AGAIN = 40
-"""Steps of a fit that starts from a nearby one."""
-LEAST_PLANTED = 0.01
-PLANTED = 0.1
-"""Share of the labels that the directed repeats make wrong."""
+STEPS = 40
+"""Of a fit that starts from a nearby one."""
+DOUBTFUL = 0.005
+"""The share of labels that are believed to be doubtful mistakes, which leave no trace in the rate:
+so many are wrong of CIFAR-10's test labels, people say (Northcutt, Athalye and Mueller 2021), and
+those lie where the classifier is unsure. It decides the order where little else is wrong."""
 T_95 = 2.26
 """97.5 % quantile of Student's t with 9 degrees of freedom: REPEATS after the last mending."""
-LEAST_RESPONSE = 0.5
-"""The smallest response that stretches the interval: mistakes planted by the neighbours' votes are
-the hardest there are, people's are easier."""
+LEAST_RESPONSE = 0.01
+"""A response below, or even a negative one, sees nothing."""
 MOST_CONFUSED = 0.03
 """So much confusion can pass for wrong labels: of CIFAR-10's test labels about 0.5 % are wrong, and
 2.3 % seem so to a noise model with rates for pairs."""
 MOST_HIDDEN = 0.15
-"""The share of all labels that may be mistakes of that kind beyond those that were seen; the
-noisiest set labelled by people that is published has 40 % wrong (CIFAR-10N "worst", Wei et al.
-2022), of which easy ones are the most."""
+"""The share of all labels that may be doubtful mistakes beyond what was seen. Of the noisiest set
+labelled by people that is published 40 % are wrong (CIFAR-10N "worst", Wei et al. 2022), but three
+people err there as if on any picture: the majority of them is wrong about 9 %."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +85,8 @@ class Estimate:
     matrix     (c, c) float64 P(given j | true i)
     rate, low, high    share of wrong labels, 95 % interval
     by_class   (c, 3) rate, low, high among the labels given as each class
-    response   share of planted, directed mistakes that the estimate saw
+    response   share of planted doubtful mistakes that the estimate saw
+    hidden     share of all labels by which these raise `high`
     bias       what the estimate says too much where it is right about everything else
     found      (k,) float64 AUROC of finding planted labels, one a repeat
     agreement  share of given labels that the classifier would have given
@@ -92,6 +100,7 @@ class Estimate:
     high: float
     by_class: Doubles
     response: float
+    hidden: float
     bias: float
     found: Doubles
     agreement: float
@@ -112,15 +121,15 @@ def estimate(
     Raises whatever `progress` raises to stop.
     """
     rng = np.random.default_rng(seed)
-    steps = REPEATS + DIRECTED_REPEATS + BOOTSTRAPS + 2
+    steps = REPEATS + DOUBTFUL_REPEATS + BOOTSTRAPS + 2
     progress("fitting the noise model", 0, steps)
-    asked = shares(labels, int(labels.max()) + 1)
-    said = answers(asked)
+    said = answers(shares(labels, int(labels.max()) + 1))
     choice = chosen(said, labels, rng)
     first, priors = choice.fit, choice.priors
     raw = float(first.wrong(labels).mean())
+    planter = Planter(answers, votes, first, priors, rng)
     believed = first
-    planted: list[_Planted] = []
+    planted: list[Alike] = []
     for i in range(REPEATS):
         progress("planting wrong labels", 1 + i, steps)
         if i in MENDED_AT:
@@ -128,137 +137,46 @@ def estimate(
             believed = with_rate(said, labels, first, rate, priors)
             planted = []
         teaches = i >= MENDED_AT[-1]  # what the repeats before showed is not kept
-        planted.append(_planted_alike(answers, votes, first, believed, priors, rng, teaches))
-    near = votes(asked)
-    responses = []
-    for i in range(DIRECTED_REPEATS):
+        planted.append(planter.alike(believed, teaches))
+    doubtful: list[Doubtful] = []
+    for i in range(DOUBTFUL_REPEATS):
         progress("planting wrong labels", 1 + REPEATS + i, steps)
-        responses.append(_response(answers, near, first, priors, labels, raw, rng))
+        doubtful.append(planter.doubtful(labels))
     samples = []
     for i in range(BOOTSTRAPS):
-        progress("drawing samples again", 1 + REPEATS + DIRECTED_REPEATS + i, steps)
-        weights = rng.poisson(1.0, len(labels)).astype(np.float64)
-        again = fitted(said, labels, weights=weights, start=first.state, priors=priors,
-                       iterations=AGAIN)  # fmt: skip
-        samples.append(_rates(again, labels, weights))
+        progress("drawing samples again", 1 + REPEATS + DOUBTFUL_REPEATS + i, steps)
+        counted = rng.poisson(1.0, len(labels)).astype(np.float64)
+        again = fitted(said, labels, weights=counted, start=first.state, priors=priors,
+                       iterations=STEPS)  # fmt: skip
+        samples.append(rates(again, labels, counted))
     progress("weighing the signs", steps - 1, steps)
+    concluded = _concluded(choice, said, labels, np.array([p.error for p in planted]),
+                           _found(planted), float(np.mean([p.response for p in doubtful])),
+                           np.array(samples))  # fmt: skip
     looked = seen(answers, votes, labels, said, first, priors)
-    score = _weights(planted)
+    wrong = _either(
+        _rescaled(weights(planted).wrong(looked.signs), max(concluded.rate, SURE)),
+        _rescaled(weights(doubtful).wrong(looked.signs), DOUBTFUL),
+    )
     known = with_copies(looked.again, labels, same) if same is not None else looked.again
     joined = (known.true != looked.again.true).any(1)
-    wrong = np.where(joined, known.wrong(labels), score.wrong(looked.signs))
+    wrong = np.where(joined, known.wrong(labels), wrong)
     wrong = with_training(wrong, np.empty(0) if doubt is None else doubt)
-    concluded = _concluded(choice, said, labels, np.array([p.error for p in planted]),
-                           _found(planted), float(np.mean(responses)),
-                           np.array(samples))  # fmt: skip
     return _scored(concluded, wrong, known, labels)
 
 
-def _rates(fit: Fitted, labels: Codes, weights: Doubles | None = None) -> Doubles:
-    """(1 + c,) the rate over all, and of the labels given as each class."""
-    wrong = fit.wrong(labels).astype(np.float64)
-    w = np.ones(len(labels)) if weights is None else weights
-    c = fit.clean.shape[1]
-    sums = np.bincount(labels, wrong * w, c) / np.maximum(np.bincount(labels, w, c), 1e-9)
-    return np.concatenate([[float((wrong * w).sum() / w.sum())], sums])
+def _either(one: Floats, other: Floats) -> Floats:
+    return np.asarray(1 - (1 - one) * (1 - other), np.float32)
 
 
-def _drawn(rows: Floats | Doubles, rng: np.random.Generator) -> Codes:
-    """(n,) one class from each row of probabilities."""
-    sums = rows.cumsum(1, dtype=np.float64)
-    sums /= sums[:, -1:]
-    return np.asarray((sums > rng.random((len(rows), 1))).argmax(1), np.int64)
-
-
-@dataclass(frozen=True)
-class _Planted:
-    """What one repeat showed.
-
-    error  (1 + c,) rates said less rates planted
-    signs  (k, signs) float32 of at most MOST_LEARNED labels, of none where it does not teach
-    wrong  (k,) which of these are planted
-    """
-
-    error: Doubles
-    signs: Floats
-    wrong: Bools
-
-
-def _planted_alike(
-    answers: Answers, votes: Answers, first: Fitted, believed: Fitted, priors: Priors,
-    rng: np.random.Generator, teaches: bool,
-) -> _Planted:  # fmt: skip
-    """Wrong labels planted where the model is true by making.
-
-    True labels are drawn from what the model believes, noise anew from its matrix.
-    """
-    true = _drawn(believed.true, rng)
-    given = _with_every_class(_drawn(_at_least(believed.matrix)[true], rng), true)
-    c = len(first.matrix)
-    said, fit = _anew(answers, given, first, priors)
-    wrong = given != true
-    made = np.bincount(given, wrong, c) / np.maximum(np.bincount(given, minlength=c), 1)
-    error = _rates(fit, given) - np.concatenate([[wrong.mean()], made])
-    some = rng.permutation(len(given))[:MOST_LEARNED]
-    if not teaches:
-        return _Planted(error, np.empty((0, 0), np.float32), np.empty(0, bool))
-    signs = seen(answers, votes, given, said, fit, priors).signs
-    return _Planted(error, signs[some], wrong[some])
-
-
-def _anew(answers: Answers, given: Codes, first: Fitted, priors: Priors) -> tuple[Floats, Fitted]:
-    """What classifiers fitted to other labels say, and the noise model over it."""
-    said = answers(shares(given, len(first.matrix)))
-    return said, fitted(said, given, start=first.state, priors=priors, iterations=2 * AGAIN)
-
-
-def _weights(planted: list[_Planted]) -> Weights:
-    return learned([p.signs for p in planted], [p.wrong for p in planted])
-
-
-def _found(planted: list[_Planted]) -> Doubles:
+def _found(planted: list[Alike]) -> Doubles:
     """(k,) AUROC of each repeat, its signs weighed as the repeats of the other half taught."""
     halves = planted[::2], planted[1::2]
     return np.array([
         auroc(score.wrong(p.signs), p.wrong)
-        for score, asked in ((_weights(halves[0]), halves[1]), (_weights(halves[1]), halves[0]))
+        for score, asked in ((weights(halves[0]), halves[1]), (weights(halves[1]), halves[0]))
         for p in asked
     ])  # fmt: skip
-
-
-def _at_least(matrix: Doubles) -> Doubles:
-    """The matrix with at least LEAST_PLANTED wrong labels in every class: none teach nothing."""
-    c = len(matrix)
-    lacking = np.clip(LEAST_PLANTED - (1 - np.diag(matrix)), 0, None)
-    even = (1 - np.eye(c)) / (c - 1)
-    return np.asarray(matrix * (1 - lacking[:, None]) + lacking[:, None] * even)
-
-
-def _with_every_class(given: Codes, true: Codes) -> Codes:
-    """A class that drew no label at all keeps its own."""
-    lost = ~np.isin(true, given)
-    return np.where(lost, true, given)
-
-
-def _response(
-    answers: Answers, votes: Floats, first: Fitted, priors: Priors, labels: Codes, raw: float,
-    rng: np.random.Generator,
-) -> float:  # fmt: skip
-    """The share of planted mistakes by which the rate rises, planted where neighbours disagree.
-
-    Half of them by the votes for other classes, half on any picture: people err on both.
-    """
-    n = len(labels)
-    others = votes + np.float32(0.02)
-    others[np.arange(n), labels] = 0
-    doubt = others.sum(1).astype(np.float64)
-    share = 0.5 * doubt / doubt.mean() + 0.5
-    right = 1 - first.wrong(labels).astype(np.float64)
-    chosen = rng.random(n) < np.clip(PLANTED * share, 0, 0.9)
-    given = _with_every_class(np.where(chosen, _drawn(others, rng), labels), labels)
-    _, fit = _anew(answers, given, first, priors)
-    made = float((right * (given != labels)).sum() / n)
-    return (float(fit.wrong(given).mean()) - raw) / max(made, 1e-9)
 
 
 def _unsure(fit: Fitted, labels: Codes, priors: Priors) -> Doubles:
@@ -279,13 +197,25 @@ def _unsure(fit: Fitted, labels: Codes, priors: Priors) -> Doubles:
     return np.concatenate([[made.sum()], made / given])
 
 
+def _room(fit: Fitted, labels: Codes) -> Doubles:
+    """(1 + c,) doubtful mistakes that there can be, over all and among the labels given as each.
+
+    Were both the true class and the label drawn from what the classifier believes, so many would
+    differ; at most MOST_HIDDEN.
+    """
+    differ = 1 - np.square(fit.clean.astype(np.float64)).sum(1)
+    by_class = np.bincount(labels, differ) / np.bincount(labels)
+    room = np.concatenate([[differ.mean()], by_class])
+    return np.asarray(np.minimum(room, MOST_HIDDEN), np.float64)
+
+
 def _concluded(
     choice: Choice, said: Floats, labels: Codes, errors: Doubles, found: Doubles, response: float,
     samples: Doubles,
 ) -> Estimate:  # fmt: skip
     first = choice.fit
-    raw = _rates(first, labels)
-    other = _rates(choice.rival, labels) if choice.rival else raw
+    raw = rates(first, labels)
+    other = rates(choice.rival, labels) if choice.rival else raw
     bias = errors.mean(0)
     # the share of wrong labels among these samples is meant, not among all one might draw
     drawn = raw * (1 - raw) / np.concatenate([[len(labels)], np.bincount(labels)])
@@ -295,11 +225,11 @@ def _concluded(
     lowest = np.minimum(raw, corrected) - _unsure(first, labels, choice.priors)
     low = np.clip(np.minimum(lowest, other) - T_95 * spread, 0, 1)
     seen = float(np.clip(response, LEAST_RESPONSE, 1))
-    hidden = np.minimum(corrected * (1 / seen - 1), MOST_HIDDEN)
+    hidden = np.minimum((corrected + T_95 * spread) * (1 / seen - 1), _room(first, labels))
     high = np.maximum(np.maximum(raw, other), corrected + hidden) + T_95 * spread
     # nothing found among n says no more than this (rule of three, Hanley and Lippman-Hand 1983)
     counts = np.concatenate([[len(labels)], np.bincount(labels)])
-    high = np.clip(np.maximum(high, 3 / counts / seen), 0, 1)
+    high = np.clip(np.maximum(high, 3 / counts), 0, 1)
     c = len(first.matrix)
     return Estimate(
         wrong=first.wrong(labels),
@@ -310,6 +240,7 @@ def _concluded(
         high=float(high[0]),
         by_class=np.stack([corrected, low, high], 1)[1:],
         response=response,
+        hidden=float(hidden[0]),
         bias=float(bias[0]),
         found=found,
         agreement=float((said[:, :c].argmax(1) == labels).mean()),

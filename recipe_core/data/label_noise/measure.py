@@ -298,7 +298,7 @@ def _summary(found: Estimate, rows: Rows, names: tuple[str, ...]) -> dict[str, A
         "n": len(rows), "class_names": list(names),
         "rate": found.rate, "low": found.low, "high": found.high,
         "by_class": found.by_class.round(5).tolist(), "matrix": found.matrix.round(5).tolist(),
-        "response": found.response, "bias": found.bias,
+        "response": found.response, "hidden": found.hidden, "bias": found.bias,
         "found": [round(float(v), 4) for v in found.found], "agreement": found.agreement,
     }  # fmt: skip
 
@@ -310,6 +310,6 @@ def summary_of(table: pa.Table) -> dict[str, Any]:
 
 
 NOISE = Measure(
-    NAME, 3, ("content_hash", "error", "label"), measure, columns=(PROBABILITY, SUGGESTED),
+    NAME, 4, ("content_hash", "error", "label"), measure, columns=(PROBABILITY, SUGGESTED),
     asked=True,
 )  # fmt: skip

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from recipe_core.data.label_noise import estimate as estimating
+from recipe_core.data.label_noise import planting
 from recipe_core.data.label_noise.estimate import auroc, estimate
 from recipe_core.data.label_noise.folds import stratified_folds
 from recipe_core.data.label_noise.measure import answering, votes
@@ -139,8 +140,8 @@ def test_a_repeat_keeps_a_bounded_number_of_signs(monkeypatch: pytest.MonkeyPatc
         kept.extend(len(s) for s in signs)
         return learned(signs, wrong)
 
-    monkeypatch.setattr(estimating, "MOST_LEARNED", 100)
-    monkeypatch.setattr(estimating, "learned", counted)
+    monkeypatch.setattr(planting, "MOST_LEARNED", 100)
+    monkeypatch.setattr(planting, "learned", counted)
     estimate(answers, near, given("even", 0.2, 0), seed=0, progress=silent)
     assert set(kept) == {100}
 
