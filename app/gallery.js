@@ -508,7 +508,7 @@ class Grid {
       slot.done = true;
       this.trouble.textContent = "";
       this.paintAll();
-      if (this.awaited === this.place) this.inspect();
+      if (this.awaited === this.place && this.el.matches(":focus")) this.inspect();
     } catch (error) {
       if (this.windows.get(w) !== slot) return;
       this.windows.delete(w);
@@ -579,7 +579,7 @@ class Grid {
     this.setState("selection", { view: this.view, ranges: this.ranges });
   }
 
-  // What is not there yet opens as soon as it is, if it is still what the person is at.
+  // What is not there yet opens as soon as it is, if the person still is at it.
   inspect() {
     const sample = this.sampleAt(this.place);
     this.awaited = sample ? null : this.place;
