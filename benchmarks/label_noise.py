@@ -44,6 +44,7 @@ from recipe_core.data.label_noise.measure import (
     votes,
 )
 from recipe_core.data.label_noise.model import chosen, shares
+from recipe_core.data.label_noise.planting import drawn as one_of_each
 from recipe_core.data.label_noise.smoother import coarse, smoother
 from recipe_core.images.embedding import embedding
 from recipe_core.images.neighbours import nearest
@@ -145,8 +146,7 @@ def mistaken(true: np.ndarray, unsure: np.ndarray, rate: float, seed: int) -> np
     others[np.arange(len(true)), true] = 0
     order = np.argsort(-np.log(others.sum(1)) - rng.gumbel(size=len(true)))
     some = order[: round(rate * len(true))]
-    sums = others[some].cumsum(1)
-    labels[some] = (sums > rng.random((len(some), 1)) * sums[:, -1:]).argmax(1)
+    labels[some] = one_of_each(others[some], rng)
     return labels
 
 

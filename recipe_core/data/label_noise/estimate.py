@@ -217,8 +217,9 @@ def _concluded(
     raw = rates(first, labels)
     other = rates(choice.rival, labels) if choice.rival else raw
     bias = errors.mean(0)
+    counts = np.concatenate([[len(labels)], np.bincount(labels)])
     # the share of wrong labels among these samples is meant, not among all one might draw
-    drawn = raw * (1 - raw) / np.concatenate([[len(labels)], np.bincount(labels)])
+    drawn = raw * (1 - raw) / counts
     unstable = np.maximum(samples.var(0, ddof=1) - drawn, 0)
     spread = np.sqrt(errors.var(0, ddof=1) * (1 + 1 / len(errors)) + unstable)
     corrected = np.clip(raw - bias, 0, 1)
@@ -228,7 +229,6 @@ def _concluded(
     hidden = np.minimum((corrected + T_95 * spread) * (1 / seen - 1), _room(first, labels))
     high = np.maximum(np.maximum(raw, other), corrected + hidden) + T_95 * spread
     # nothing found among n says no more than this (rule of three, Hanley and Lippman-Hand 1983)
-    counts = np.concatenate([[len(labels)], np.bincount(labels)])
     high = np.clip(np.maximum(high, 3 / counts), 0, 1)
     c = len(first.matrix)
     return Estimate(

@@ -79,8 +79,8 @@ class Planter:
 
         True labels are drawn from what the model believes, noise anew from its matrix.
         """
-        true = _drawn(believed.true, self.rng)
-        noisy = _drawn(_at_least(believed.matrix)[true], self.rng)
+        true = drawn(believed.true, self.rng)
+        noisy = drawn(_at_least(believed.matrix)[true], self.rng)
         given = _with_every_class(noisy, true)
         c = len(self.first.matrix)
         said, fit = self._anew(given)
@@ -104,7 +104,7 @@ class Planter:
         doubt = others.sum(1)
         believed = self.first.wrong(labels).astype(np.float64)
         chosen = self.rng.random(n) < np.clip(PLANTED * doubt / doubt.mean(), 0, 0.9)
-        mistaken = np.where(chosen, _drawn(others, self.rng), labels)
+        mistaken = np.where(chosen, drawn(others, self.rng), labels)
         given = _with_every_class(mistaken, labels)
         said, fit = self._anew(given)
         wrong = given != labels
@@ -136,7 +136,7 @@ def rates(fit: Fitted, labels: Codes, weights: Doubles | None = None) -> Doubles
     return np.concatenate([[float((wrong * w).sum() / w.sum())], sums])
 
 
-def _drawn(rows: Floats | Doubles, rng: np.random.Generator) -> Codes:
+def drawn(rows: Floats | Doubles, rng: np.random.Generator) -> Codes:
     """(n,) one class from each row of probabilities."""
     sums = rows.cumsum(1, dtype=np.float64)
     sums /= sums[:, -1:]

@@ -9,11 +9,8 @@ import numpy as np
 import pytest
 
 from recipe_core.data.label_noise.estimate import MOST_HIDDEN, Estimate, auroc, estimate
-from recipe_core.data.label_noise.folds import stratified_folds
-from recipe_core.data.label_noise.measure import answering, votes
-from recipe_core.data.label_noise.smoother import coarse, smoother
-from recipe_core.images.neighbours import nearest
 from recipe_core.kernel.progress import silent
+from tests.data.label_noise.asked import classifiers
 
 N, C = 1000, 4
 
@@ -51,11 +48,8 @@ def mistaken(seen: Clouds, rate: float, seed: int) -> np.ndarray:
 
 
 def estimated(seen: Clouds, labels: np.ndarray) -> Estimate:
-    folds = stratified_folds(seen.true, np.arange(N), 5, 0)
-    near, _ = nearest(seen.vectors, 30)
-    few = near[:, :10]
-    answers = answering((smoother(seen.vectors, folds), *coarse(seen.vectors, folds)), near)
-    return estimate(answers, lambda shared: votes(few, shared), labels, seed=0, progress=silent)
+    answers, votes = classifiers(seen.vectors, seen.true)
+    return estimate(answers, votes, labels, seed=0, progress=silent)
 
 
 @pytest.mark.parametrize("rate", [0.05, 0.1])

@@ -10,13 +10,11 @@ import pytest
 from recipe_core.data.label_noise import estimate as estimating
 from recipe_core.data.label_noise import planting
 from recipe_core.data.label_noise.estimate import auroc, estimate
-from recipe_core.data.label_noise.folds import stratified_folds
-from recipe_core.data.label_noise.measure import answering, votes
+from recipe_core.data.label_noise.measure import votes
 from recipe_core.data.label_noise.model import SPREADS, Fitted, Priors, fitted, shares
 from recipe_core.data.label_noise.signs import LEAST_WRONG, Answers, learned, seen
-from recipe_core.data.label_noise.smoother import coarse, smoother
-from recipe_core.images.neighbours import nearest
 from recipe_core.kernel.progress import silent
+from tests.data.label_noise import asked
 
 N, C = 1000, 5
 
@@ -32,12 +30,7 @@ def clusters() -> tuple[np.ndarray, np.ndarray]:
 
 @cache
 def classifiers() -> tuple[Answers, Answers]:
-    vectors, true = clusters()
-    folds = stratified_folds(true, np.arange(N), 5, 0)
-    near, _ = nearest(vectors, 30)
-    few = near[:, :10]
-    answers = answering((smoother(vectors, folds), *coarse(vectors, folds)), near)
-    return answers, lambda shared: votes(few, shared)
+    return asked.classifiers(*clusters())
 
 
 def given(kind: str, rate: float, seed: int) -> np.ndarray:
