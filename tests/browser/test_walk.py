@@ -109,8 +109,9 @@ def test_from_a_folder_of_photos_to_the_report(
     page.goto(f"{site}/skeleton")  # 2: a skeleton one can trust
     small(page)
     page.get_by_role("combobox", name="Checks").fill("Loss at init")
-    page.keyboard.press("Enter")
+    page.get_by_role("option", name="Loss at init").click()
     page.keyboard.press("Escape")
+    expect(page.locator("code").last).to_contain_text("--check loss_at_init")  # else all are made
     page.get_by_role("button", name="Check the pipeline").click()
     card = page.locator(".st-key-card-loss_at_init")
     expect(card).to_contain_text("The first loss is", timeout=PATIENCE_MS)
