@@ -26,7 +26,7 @@ from recipe_core.data.checks import (
     near_duplicates,
     split_leak,
 )
-from recipe_core.images.copy_keys import keys_of
+from recipe_core.images.copy_keys import WAYS, keys_of
 from recipe_core.images.likeness import (
     SIDE,
     TURNS,
@@ -201,6 +201,34 @@ def test_pictures_of_one_hash_are_paired_in_linear_number_and_none_is_left_out()
     small = (a < 5).sum()
     assert small == 10, "of a few, every pair"
     assert set(b[a == 5].tolist()) == set(range(6, n + 5)), "the first of many with each"
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 400))
+@settings(max_examples=50, deadline=None)
+def test_of_too_many_nominated_pairs_no_plain_one_goes_before_a_crop_of_its_distance(
+    seed: int, most: int
+) -> None:
+    """And every pair as near as `complete` says is there, whichever way it was nominated."""
+    rng, k, n = np.random.default_rng(seed), 600, 40
+    a, b, way = rng.integers(n, size=k), rng.integers(n, size=k), rng.integers(len(WAYS), size=k)
+    distance = rng.integers(9, size=k).astype(np.uint8)
+    nominated = near_pairs.Nominated(a, b, distance, way, np.zeros(k, bool), 8)
+    whole = near_pairs._each_once(nominated, n)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(near_pairs, "MOST_CANDIDATES", most)
+        patch.setattr(near_pairs, "MOST_EACH", 0)
+        kept = near_pairs._each_once(nominated, n)
+    assert len(kept.a) == min(most, len(whole.a))
+    every = {(a, b): (d, WAYS[w].part == "crop") for a, b, d, w in _pairs(whole)}
+    gone = [every[p] for p in every.keys() - {(a, b) for a, b, _, _ in _pairs(kept)}]
+    assert all(d > kept.complete for d, _ in gone) or not kept.complete
+    crops = [d for _, _, d, w in _pairs(kept) if WAYS[w].part == "crop"]
+    assert all(d > max(crops) for d, crop in gone if not crop and crops)
+
+
+def _pairs(found: near_pairs.Nominated) -> list[tuple[int, int, int, int]]:
+    columns = (found.a, found.b, found.distance, found.way)
+    return list(zip(*(c.tolist() for c in columns), strict=True))
 
 
 @given(st.integers(2, 12), st.data())
