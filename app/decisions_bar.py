@@ -42,9 +42,12 @@ def bar(rows: Rows, key: str) -> None:
             _relabelling(rows, key)
         with st.popover("Note", icon=":material/sticky_note_2:", disabled=idle):
             _noting(rows, key)
+        back, forth = recipe.reversible(opened.workspace())
         st.button("Undo", key=f"undo-{key}", icon=":material/undo:", on_click=undo,
-                  help="Takes back the last decision, whoever made it.")  # fmt: skip
-        st.button("Redo", key=f"redo-{key}", icon=":material/redo:", on_click=redo)
+                  help="Takes back the last decision, whoever made it.",
+                  disabled=not back)  # fmt: skip
+        st.button("Redo", key=f"redo-{key}", icon=":material/redo:", on_click=redo,
+                  disabled=not forth)  # fmt: skip
 
 
 def _button(text: str, kind: Kind, rows: Rows, key: str, icon: str, why: str) -> None:

@@ -185,7 +185,7 @@ def scores(bench: Bench, found: Estimate, given: np.ndarray, wrong: np.ndarray) 
     p = probabilities(said, given)
     rate = num_label_issues(given, p) / len(given)
     if not wrong.any():
-        return f"{rate:.1%} | – | – | – | – | – | –"
+        return f"{rate:.1%} | – | – | – | – | – | – | {calibration(found.wrong, wrong)}"
     ours = found.wrong
     theirs = best_of_cleanlab(given, p, wrong)
     believed = chosen(said, given, np.random.default_rng(0)).fit.true
@@ -194,7 +194,17 @@ def scores(bench: Bench, found: Estimate, given: np.ndarray, wrong: np.ndarray) 
     top = np.argsort(-ours)[:100]
     return (f"{rate:.1%} | {auroc(ours, wrong):.3f} | {theirs:.3f} | {second:.3f} | "
             f"{votes:.3f} | "
-            f"{average_precision_score(wrong, ours):.2f} | {wrong[top].mean():.2f}")  # fmt: skip
+            f"{average_precision_score(wrong, ours):.2f} | {wrong[top].mean():.2f} | "
+            f"{calibration(ours, wrong)}")  # fmt: skip
+
+
+def calibration(p: np.ndarray, wrong: np.ndarray) -> str:
+    """Expected calibration error of ten bins; what was said and was true of those above a half."""
+    place = np.minimum((p * 10).astype(int), 9)
+    apart = np.bincount(place, p, 10) - np.bincount(place, wrong, 10)
+    likely = p > 0.5
+    told = f"{p[likely].mean():.2f}, {wrong[likely].mean():.2f}" if likely.any() else "–"
+    return f"{np.abs(apart).sum() / len(p):.3f} | {likely.sum():,}: {told}"
 
 
 def best_of_cleanlab(given: np.ndarray, p: np.ndarray, wrong: np.ndarray) -> float:
@@ -283,8 +293,9 @@ def figures(bench: Bench, asked: argparse.Namespace) -> None:
             print(coverage(bench, kind, rate, asked.subset, asked.repeats), flush=True)
         return
     print("| labels | seed | wrong | estimate | 95 % interval | covers | cleanlab's rate | "
-          "AUROC | cleanlab | again | votes | AP | precision at 100 | CPU s |")  # fmt: skip
-    print("|" + "---|" * 14)
+          "AUROC | cleanlab | again | votes | AP | precision at 100 | calibration error | "
+          "n above 0.5: said, was | CPU s |")  # fmt: skip
+    print("|" + "---|" * 16)
     for kind, rate in settings(bench, asked.only):
         for seed in map(int, asked.seeds.split(",")):
             print(line(bench, kind, rate, seed, *drawn(bench, kind, rate, seed)), flush=True)

@@ -201,7 +201,8 @@ def _buttons(row: int, given: str, suggested: str) -> None:
         _act("Leave out", "x", ":material/block:", "exclude", rows, None)
         st.button("Skip", key="noise-skip", shortcut="n", on_click=_skip, args=(row,))
         st.button("Undo", key="noise-undo", shortcut="z", icon=":material/undo:",
-                  on_click=decisions_bar.undo)  # fmt: skip
+                  on_click=decisions_bar.undo,
+                  disabled=not recipe.reversible(opened.workspace())[0])  # fmt: skip
         names = [c for c in opened.evidence().dataset.class_names if c not in (given, suggested)]
         if names:
             st.selectbox("Another class", names, index=None, key=f"noise-other-{row}", width=200,

@@ -825,6 +825,11 @@ def redo(workspace: Path | str | None = None, who: str | None = None) -> Batch |
     return decisions(workspace).redo(who or _user(), _moment())
 
 
+def reversible(workspace: Path | str | None = None) -> tuple[bool, bool]:
+    """Whether there is a decision to undo, and one to redo."""
+    return decisions(workspace).reversible()
+
+
 def history(workspace: Path | str | None, row: int) -> pa.Table:
     """store.decisions.EVENT_FIELDS of everything ever decided about a sample. Raises Misuse."""
     place = _open(workspace)

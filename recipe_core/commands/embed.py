@@ -50,6 +50,6 @@ def told(made: dict[str, Any]) -> str:
         f"{made['pictures']:,} pictures by {made['embedding']}, {made['dimensions']} numbers each.",
         f"Neighbours: {made['neighbours']} each, {exact}. Clusters: {made['clusters']}. "
         f"Map: {made['map']}.",
-        "Columns: map_x, map_y, embedding_cluster, embedding_outlier. Look at them in Browse, or: "
-        "recipe samples --sort=-embedding_outlier",
+        "Columns: map_x, map_y, embedding_cluster, embedding_outlier (at 2, one in a hundred lies "
+        "so far out). Look at them in Browse, or: recipe samples --sort=-embedding_outlier",
     ])  # fmt: skip

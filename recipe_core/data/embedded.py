@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from recipe_core.data.clusters import USUAL, clusters
 from recipe_core.data.flat_map import KINDS, flat
+from recipe_core.data.outlying import outlying
 from recipe_core.images.embedding import Compact, compact
 from recipe_core.images.neighbours import EXACT, nearest, recall, unit
 from recipe_core.kernel.check import Measure
@@ -66,8 +67,7 @@ def measure_embedding(
 ) -> tuple[pa.Table, Compact]:
     """`row`, the columns, NEAR_ROWS and NEAR_COSINES of every picture; and their vectors.
 
-    The outlier score is the mean distance (1 - cosine) to the NEIGHBOURS nearest, 0 … 2: Ramaswamy,
-    Rastogi and Shim, "Efficient algorithms for mining outliers", SIGMOD 2000.
+    The outlier score is that of data/outlying.py, by the NEIGHBOURS nearest.
 
     Raises MissingInput where there are no pictures, Misuse for what cannot be asked, and whatever
     `progress` raises to stop.
@@ -100,7 +100,8 @@ def measure_embedding(
     table = pa.table({
         "row": pa.array(made.rows, pa.int64()),
         MAP_X: pa.array(places[:, 0], pa.float32()), MAP_Y: pa.array(places[:, 1], pa.float32()),
-        CLUSTER: _named(groups), OUTLIER: pa.array(_alone(near, cosines), pa.float32()),
+        CLUSTER: _named(groups),
+        OUTLIER: pa.array(outlying(vectors, near, cosines), pa.float32()),
         NEAR_ROWS: _lists([made.rows[r[r >= 0]] for r in near], pa.int64()),
         NEAR_COSINES: _lists([c[r >= 0] for r, c in zip(near, cosines, strict=True)],
                              pa.float32()),
@@ -122,12 +123,6 @@ def _named(groups: npt.NDArray[np.int32]) -> pa.Array:
     """Clusters as texts that sort by size: 01 is the largest."""
     digits = max(2, len(str(int(groups.max(initial=0)) + 1)))
     return pa.array([f"{g + 1:0{digits}d}" for g in groups.tolist()], pa.string())
-
-
-def _alone(near: Rows, cosines: Floats) -> Floats:
-    there = near >= 0
-    apart = np.where(there, 1 - cosines, 0).sum(1) / np.maximum(there.sum(1), 1)
-    return np.asarray(np.maximum(apart, 0), np.float32)
 
 
 def _lists(values: list[npt.NDArray[Any]], kind: pa.DataType) -> pa.Array:
@@ -218,6 +213,6 @@ def described_in(evidence: Evidence, folder: Path | None) -> Path | None:
 
 
 EMBEDDED = Measure(
-    NAME, 1, ("content_hash", "error"), measure, columns=(MAP_X, MAP_Y, CLUSTER, OUTLIER),
+    NAME, 2, ("content_hash", "error"), measure, columns=(MAP_X, MAP_Y, CLUSTER, OUTLIER),
     asked=True, by="recipe embed",
 )  # fmt: skip

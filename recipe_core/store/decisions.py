@@ -162,6 +162,14 @@ class Decisions:
         """Brings back what was undone last; None if nothing was or something new came since."""
         return self._reverse("redo", _LAST_UNDONE, who, now)
 
+    def reversible(self) -> tuple[bool, bool]:
+        """Whether there is something to undo, and something to redo."""
+        with self._file.reading() as db:
+            found = [db.execute(which).fetchone() if db else None
+                     for which in (_LAST_IN_FORCE, _LAST_UNDONE)]  # fmt: skip
+        undo, redo = (row is not None and row[0] is not None for row in found)
+        return undo, redo
+
     def current(self) -> pa.Table:
         """DECISION_FIELDS of every sample with a decision in force, by sample_id."""
         with self._file.reading() as db:

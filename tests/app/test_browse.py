@@ -427,7 +427,7 @@ def test_decisions_are_made_undone_and_counted(own: Path) -> None:
 
 def test_nothing_can_be_decided_about_nothing(workspace: Path) -> None:
     test = drawn("browse")
-    for kind in ("exclude", "include"):
+    for kind in ("exclude", "include", "undo", "redo"):
         assert test.button(key=f"{kind}-grid").disabled
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import sqlite3
 import subprocess
@@ -90,6 +91,21 @@ def test_undo_takes_back_the_last_batch_whole_and_redo_brings_it_back(log: Decis
     assert log.redo("eva", NOW).value == "second"  # type: ignore[union-attr]
     assert log.redo("eva", NOW) is None
     assert set(state(log)) == {"a", "b", "c"}
+
+
+def test_it_is_known_whether_there_is_something_to_undo_and_to_redo(log: Decisions) -> None:
+    """Asked after each of many acts, and held against what undo and redo then do."""
+    rng, known = random.Random(0), [log.reversible()]
+    for _ in range(40):
+        back, forth = known[-1]
+        act = rng.choice(("undo", "redo", "tag"))
+        if act == "tag":
+            log.record("tag", ["a"], "x", "eva", NOW)
+        else:
+            did = (log.undo if act == "undo" else log.redo)("eva", NOW)
+            assert (did is not None) == (back if act == "undo" else forth)
+        known.append(log.reversible())
+    assert known[0] == (False, False) and len(set(known)) >= 3
 
 
 def test_a_new_decision_ends_what_can_be_redone(log: Decisions) -> None:
