@@ -154,11 +154,11 @@ def _named(
 def _said(
     about: dict[str, Any], wrong: Floats, n_named: int, verdict: str, params: Params
 ) -> tuple[str, str]:
-    low, high = about["low"], about["high"]
+    low, high, hidden = about["low"], about["high"], _hidden(about)
     seen = (
-        f"About {percent(about['rate'])} of {counted(about['n'], 'label')} are wrong (95 % "
-        f"interval {percent(low)} to {percent(high)}, calibrated on planted wrong labels"
-        f"{_joined(about)})"
+        f"About {percent(about['rate'])} of {counted(about['n'], 'label')} are "
+        f"{'seen to be wrong' if hidden else 'wrong'} (95 % interval {percent(low)} to "
+        f"{percent(high)}, calibrated on planted wrong labels{_joined(about)})"
     )
     n = max(1, min(n_named or 50, len(wrong)))
     queue = (
@@ -166,7 +166,6 @@ def _said(
         f"{percent(precision_at(wrong, n))} of them should be wrong"
     )
     half = f"half of all are expected among the first {look_at(wrong, 0.5):,}"
-    hidden = _hidden(about)
     if high - low > params.widest:
         weak = (
             f"{seen}: the classifier, right about {percent(about['agreement'])} of the labels, is "

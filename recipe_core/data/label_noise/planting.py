@@ -96,13 +96,14 @@ class Planter:
     def doubtful(self, labels: Codes) -> Doubtful:
         """Mistakes planted where the classifier is unsure, as it would make them.
 
-        Of the other labels those that the model believes right teach what a right one looks like.
+        Only labels that the model believes right are chosen: on a wrong one another class may be
+        the right one. Of the others those believed right teach what a right one looks like.
         """
         n = len(labels)
         others = self.first.clean.astype(np.float64) + SURE
         others[np.arange(n), labels] = 0
-        doubt = others.sum(1)
         believed = self.first.wrong(labels).astype(np.float64)
+        doubt = others.sum(1) * (1 - believed)
         chosen = self.rng.random(n) < np.clip(PLANTED * doubt / doubt.mean(), 0, 0.9)
         mistaken = np.where(chosen, drawn(others, self.rng), labels)
         given = _with_every_class(mistaken, labels)
