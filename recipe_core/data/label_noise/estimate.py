@@ -11,8 +11,8 @@ is compared with what was planted:
 
 The mean error of the first corrects the rate; its spread and that of a bootstrap over samples make
 the interval; what is not seen of the second stretches its upper end, what may be confusion its
-lower end, and where two noise models are as likely it holds what both say. Each kind teaches what
-tells a wrong label from a right one (signs.py); the score of a sample is the chance of either.
+lower end, and where several noise models are as likely it holds what all say. Each kind teaches
+what tells a wrong label from a right one (signs.py); the score of a sample is the chance of either.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class Estimate:
     matrix     (c, c) float64 P(given j | true i)
     rate, low, high    share of wrong labels, 95 % interval
     by_class   (c, 3) rate, low, high among the labels given as each class
-    response   share of planted doubtful mistakes that the estimate saw; below 0 where they hid others
+    response   share of planted doubtful mistakes that the estimate saw, below 0: they hid others
     hidden     share of all labels by which these raise `high`
     bias       what the estimate says too much where it is right about everything else
     found      (k,) float64 AUROC of finding planted labels, one a repeat
@@ -223,7 +223,7 @@ def _concluded(
 ) -> Estimate:  # fmt: skip
     first = choice.fit
     raw = rates(first, labels)
-    other = rates(choice.rival, labels) if choice.rival else raw
+    others = np.stack([raw, *(rates(rival, labels) for rival in choice.rivals)])
     bias = errors.mean(0)
     counts = np.concatenate([[len(labels)], np.bincount(labels)])
     # the share of wrong labels among these samples is meant, not among all one might draw
@@ -232,9 +232,9 @@ def _concluded(
     spread = np.sqrt(errors.var(0, ddof=1) * (1 + 1 / len(errors)) + unstable)
     corrected = np.clip(raw - bias, 0, 1)
     lowest = np.minimum(raw, corrected) - _unsure(first, labels, choice.priors)
-    low = np.clip(np.minimum(lowest, other) - T_95 * spread, 0, 1)
+    low = np.clip(np.minimum(lowest, others.min(0)) - T_95 * spread, 0, 1)
     hidden = _hidden(response, corrected + T_95 * spread, _room(first, labels))
-    high = np.maximum(np.maximum(raw, other), corrected + hidden) + T_95 * spread
+    high = np.maximum(others.max(0), corrected + hidden) + T_95 * spread
     # nothing found among n says no more than this (rule of three, Hanley and Lippman-Hand 1983)
     high = np.clip(np.maximum(high, 3 / counts), 0, 1)
     c = len(first.matrix)

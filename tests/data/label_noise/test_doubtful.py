@@ -8,7 +8,15 @@ from functools import cache
 import numpy as np
 import pytest
 
-from recipe_core.data.label_noise.estimate import MOST_HIDDEN, Estimate, auroc, estimate
+from recipe_core.data.label_noise.estimate import (
+    MOST_HIDDEN,
+    Estimate,
+    _hidden,
+    auroc,
+    estimate,
+)
+from recipe_core.data.label_noise.model import chosen, shares
+from recipe_core.data.label_noise.planting import Planter
 from recipe_core.kernel.progress import silent
 from tests.data.label_noise.asked import classifiers
 
@@ -86,3 +94,43 @@ def test_where_only_such_mistakes_are_they_come_first_as_far_as_they_can() -> No
         score.append(auroc(estimated(seen, labels).wrong, wrong))
         best.append(auroc(-others[np.arange(N), labels], wrong))
     assert np.mean(score) > np.mean(best) - 0.05
+
+
+def test_a_wrong_label_that_is_known_is_not_corrected_to_plant_a_mistake() -> None:
+    """Else what is planted is the opposite of a mistake, and the rate falls."""
+    seen = clouds(4.0)
+    rng = np.random.default_rng(0)
+    flipped = rng.permutation(N)[: N // 10]
+    labels = seen.true.copy()
+    labels[flipped] = (labels[flipped] + rng.integers(1, C, len(flipped))) % C
+    given: list[np.ndarray] = []
+    answers, votes = classifiers(seen.vectors, labels)
+
+    def noted(asked: np.ndarray) -> np.ndarray:
+        given.append(asked.argmax(1))
+        return answers(asked)
+
+    choice = chosen(answers(shares(labels, C)), labels, rng)
+    planter = Planter(noted, votes, choice.fit, choice.priors, rng)
+    known = choice.fit.wrong(labels) > 0.9
+    assert known.sum() > 0.05 * N
+    planted, corrected = 0, 0
+    for _ in range(4):
+        given.clear()
+        planter.doubtful(labels)
+        changed = given[0] != labels
+        planted += (changed & ~known).sum()
+        corrected += (changed & known).sum()
+    assert planted > 4 * 0.02 * N
+    assert corrected < 0.05 * 4 * known.sum()
+
+
+@pytest.mark.parametrize(
+    ("response", "least", "most"), [(0.9, 0, 0.02), (0.0, 0.1, 0.1), (-0.5, 0.15, 0.15)]
+)
+def test_what_is_not_seen_is_what_was_planted_less_what_was_seen(
+    response: float, least: float, most: float
+) -> None:
+    """Of 10 % for which there is room, where 5 % are seen."""
+    found = _hidden(response, np.array([0.05]), np.array([0.1]))
+    assert least - 1e-9 <= found[0] <= most + 1e-9

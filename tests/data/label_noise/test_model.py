@@ -7,7 +7,15 @@ import pytest
 from scipy.optimize import approx_fprime
 
 from recipe_core.data.label_noise.estimate import auroc
-from recipe_core.data.label_noise.model import SPREADS, Priors, _Problem, chosen, fitted
+from recipe_core.data.label_noise.model import (
+    SPREADS,
+    Choice,
+    Fitted,
+    Priors,
+    _Problem,
+    chosen,
+    fitted,
+)
 
 
 def drawn(n: int, c: int, matrix: np.ndarray, seed: int) -> tuple[np.ndarray, ...]:
@@ -89,8 +97,19 @@ def test_a_second_model_stands_beside_where_samples_cannot_tell() -> None:
     scores, _, given = drawn(250, 4, pair, 6)
     weak = (scores + 6 * rng.normal(size=scores.shape)).astype(np.float32)
     found = chosen(weak, given, np.random.default_rng(0))
-    assert found.priors.spread == SPREADS[1] and found.rival is not None
+    assert found.priors.spread == SPREADS[1]
+    assert max(one_pair(fit) for fit in found.rivals) > one_pair(found.fit) + 0.02
     for matrix, spread in ((pair, SPREADS[0]), (uniform(4, 0.3), SPREADS[1])):
         scores, _, given = drawn(4000, 4, matrix, 7)
         found = chosen(scores, given, np.random.default_rng(0))
-        assert found.priors.spread == spread and found.rival is None
+        assert found.priors.spread == spread and apart(found, given) < 0.02
+
+
+def apart(found: Choice, given: np.ndarray) -> float:
+    """How far the rates of the models that are as likely lie apart."""
+    return float(np.ptp([fit.wrong(given).mean() for fit in (found.fit, *found.rivals)]))
+
+
+def one_pair(fit: Fitted) -> float:
+    """Of class 1's wrong labels the share that goes to class 2."""
+    return float(fit.matrix[1, 2] / (1 - fit.matrix[1, 1]))
