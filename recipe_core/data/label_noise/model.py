@@ -140,7 +140,7 @@ def chosen(answers: Floats, labels: Codes, rng: np.random.Generator) -> Choice:
     every = [tried(Priors(r, SPREADS[0])) for r in RIDGES]
     likeliest = max(every, key=lambda t: float(t.held.sum()))
     near = [t for t in every if not _clearly_worse(t, likeliest)]
-    loose = next((t for t in near if _has_anchors(t.fit, labels)), near[0])
+    loose = next((t for t in near if _finds_them_easy(t.fit, labels)), near[0])
     others = tuple(t.fit for t in near if t is not loose)
     stiff = tried(Priors(loose.priors.ridge, SPREADS[1]))
     if _clearly_worse(stiff, loose, FOR_PAIRS):
@@ -158,15 +158,16 @@ class _Tried:
     priors: Priors
 
 
-def _has_anchors(fit: Fitted, labels: Codes) -> bool:
-    """Whether most classes have pictures that certainly are of them, a tenth of those labelled so.
+def _finds_them_easy(fit: Fitted, labels: Codes) -> bool:
+    """Whether of every class half as many pictures as are labelled so certainly are of it.
 
-    Without such anchor points nothing tells wrong labels from pictures that could be either (Liu
-    and Tao, "Classification with Noisy Labels by Importance Reweighting", TPAMI 2016).
+    Anchor points of a class, of which a few would do to tell wrong labels from pictures that could
+    be either (Liu and Tao, "Classification with Noisy Labels by Importance Reweighting", TPAMI
+    2016); but a few are soon made up for a weak classifier.
     """
-    counts = np.maximum(np.bincount(labels, minlength=fit.clean.shape[1]) // 10, 1)
-    surest = np.sort(fit.clean, axis=0)[len(labels) - counts, np.arange(len(counts))]
-    return bool((surest >= CERTAIN).mean() >= 0.5)
+    half = np.bincount(labels, minlength=fit.clean.shape[1]) // 2
+    places = np.minimum(len(labels) - half, len(labels) - 1)
+    return bool((np.sort(fit.clean, axis=0)[places, np.arange(len(half))] >= CERTAIN).all())
 
 
 def _clearly_worse(one: _Tried, other: _Tried, least: float = 0.0) -> bool:
