@@ -211,10 +211,10 @@ def _hidden(response: float, seen: Doubles, room: Doubles) -> Doubles:
     """(1 + c,) by how much doubtful mistakes may raise the rates.
 
     Of a share h of them `response` h is seen already; below 0 they hide other mistakes as well, as
-    they teach the classifier to doubt. There is room for so many, and no more are than are seen.
+    they teach the classifier to doubt. Nor are there more than `room`, or than would be seen.
     """
     most = seen / response if response > 0 else np.full_like(room, np.inf)
-    return np.asarray((1 - response) * np.minimum(most, room), np.float64)
+    return np.asarray(max(1 - response, 0) * np.minimum(most, room), np.float64)
 
 
 def _concluded(
