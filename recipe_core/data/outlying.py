@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import rankdata
 
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
@@ -39,6 +38,8 @@ def outlying(vectors: Floats, near: Rows, cosines: Floats) -> Floats:
 
 
 def _rarity(values: npt.NDArray[np.floating]) -> Doubles:
+    from scipy.stats import rankdata  # a scan loads this module and needs neither
+
     n = len(values)
     return np.asarray(-np.log10((n + 0.5 - rankdata(values)) / n), np.float64)
 
