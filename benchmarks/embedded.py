@@ -19,13 +19,15 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from near_copies import groups_of_copies
 from PIL import Image, ImageDraw, ImageOps
 
 from recipe_core import recipe
+from recipe_core.data.embedded_pairs import EDITS
 from recipe_core.data.flat_map import flat
 from recipe_core.data.outlying import outlying
 from recipe_core.images import neighbours
@@ -129,24 +131,6 @@ def approximate(vectors: np.ndarray) -> None:
 # -- copies -------------------------------------------------------------------------------------
 
 
-def _cropped(share: float) -> Callable[[Image.Image, np.random.Generator], Image.Image]:
-    def edit(p: Image.Image, rng: np.random.Generator) -> Image.Image:
-        w, h = round(p.width * share), round(p.height * share)
-        x, y = int(rng.integers(p.width - w + 1)), int(rng.integers(p.height - h + 1))
-        return p.crop((x, y, x + w, y + h))
-
-    return edit
-
-
-def _tinted(p: Image.Image, rng: np.random.Generator) -> Image.Image:
-    gains = rng.uniform(0.7, 1.3, 3)
-    return Image.fromarray(np.clip(np.asarray(ImageOps.mirror(p)) * gains, 0, 255).astype(np.uint8))
-
-
-EDITS = {"cropped to 85 %": _cropped(0.85), "cropped to 70 %": _cropped(0.7),
-         "mirrored and tinted": _tinted}  # fmt: skip
-
-
 def copies(name: str, folder: Path) -> None:
     """Edited files of EDITED pictures, each edit in a data set of its own with all the others."""
     paths = sorted(p for p in (DATA / name).rglob("*") if p.suffix in (".jpg", ".png"))
@@ -174,11 +158,9 @@ def copies(name: str, folder: Path) -> None:
 
 def _found(place: Path, told: dict[str, str]) -> tuple[int, int]:
     """Copies that share a group with their original; and pairs of a copy and what is kept."""
-    groups: dict[int, set[str]] = {}
-    for row in recipe.findings_table(place, ["near_duplicates"]).to_pylist():
-        groups.setdefault(row["group"], set()).add(row["path"])
-    hits = sum(any({copy, of} <= g for g in groups.values()) for copy, of in told.items())
-    return hits, sum(len(g) - 1 for g in groups.values())
+    groups = groups_of_copies(place)
+    hits = sum(any({copy, of} <= g for g in groups) for copy, of in told.items())
+    return hits, sum(len(g) - 1 for g in groups)
 
 
 # -- strangers ----------------------------------------------------------------------------------

@@ -105,6 +105,14 @@ def _window(photo: Image.Image, k: int, each: int) -> Image.Image:
     return photo.crop((x, y, x + SIZE[0], y + SIZE[1]))
 
 
+def groups_of_copies(place: Path) -> list[set[str]]:
+    """The paths of each group that near_duplicates found."""
+    groups: dict[int, set[str]] = {}
+    for row in recipe.findings_table(place, ["near_duplicates"]).to_pylist():
+        groups.setdefault(row["group"], set()).add(row["path"])
+    return list(groups.values())
+
+
 def _table(n: int, copies: dict[str, tuple[str, str]], folder: Path) -> None:
     seconds: dict[str, float] = {}
     last = ["", time.perf_counter()]
@@ -118,13 +126,10 @@ def _table(n: int, copies: dict[str, tuple[str, str]], folder: Path) -> None:
     recipe.scan(folder / "data", folder / "w", progress=progress)
     whole = time.perf_counter() - begin
     parts = ("reading hashes", "comparing hashes", "comparing pictures")
-    found = recipe.findings_table(folder / "w", ["near_duplicates"]).to_pylist()
-    groups: dict[int, set[str]] = {}
-    for row in found:
-        groups.setdefault(row["group"], set()).add(row["path"])
+    groups = groups_of_copies(folder / "w")
     told = {frozenset((copy, original)) for copy, (_, original) in copies.items()}
-    hit = sum(any(pair <= group for group in groups.values()) for pair in told)
-    others = sum(not any(pair <= group for pair in told) for group in groups.values())
+    hit = sum(any(pair <= group for group in groups) for pair in told)
+    others = sum(not any(pair <= group for pair in told) for group in groups)
     both = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     peak = [resource.getrusage(who).ru_maxrss / 1024 for who in both]
     print(f"| pictures | scan, s | of it {', '.join(parts)}, s | copies found | other groups "

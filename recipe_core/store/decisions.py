@@ -165,10 +165,10 @@ class Decisions:
     def reversible(self) -> tuple[bool, bool]:
         """Whether there is something to undo, and something to redo."""
         with self._file.reading() as db:
-            found = [db.execute(which).fetchone() if db else None
-                     for which in (_LAST_IN_FORCE, _LAST_UNDONE)]  # fmt: skip
-        undo, redo = (row is not None and row[0] is not None for row in found)
-        return undo, redo
+            if not db:
+                return False, False
+            undo, redo = (_target(db, which) for which in (_LAST_IN_FORCE, _LAST_UNDONE))
+        return undo is not None, redo is not None
 
     def current(self) -> pa.Table:
         """DECISION_FIELDS of every sample with a decision in force, by sample_id."""
@@ -202,11 +202,11 @@ class Decisions:
 
     def _reverse(self, kind: str, which: str, who: str, now: datetime) -> Batch | None:
         with self._file.writing() as db:
-            target = db.execute(which).fetchone()
-            if target is None or target[0] is None:
+            target = _target(db, which)
+            if target is None:
                 return None
-            db.execute(_INSERT, (_stamp(now), who, kind, str(target[0]), _next_batch(db), ""))
-            return _batch(db, int(target[0]))
+            db.execute(_INSERT, (_stamp(now), who, kind, str(target), _next_batch(db), ""))
+            return _batch(db, target)
 
 
 def _check(kind: str, sample_ids: Sequence[str], value: str | None) -> None:
@@ -230,6 +230,12 @@ def _stamp(now: datetime) -> str:
 
 def _next_batch(db: sqlite3.Connection) -> int:
     return int(db.execute("SELECT COALESCE(MAX(batch), 0) + 1 FROM events").fetchone()[0])
+
+
+def _target(db: sqlite3.Connection, which: str) -> int | None:
+    """The batch that would be undone or redone."""
+    row = db.execute(which).fetchone()
+    return None if row is None or row[0] is None else int(row[0])
 
 
 def _batch(db: sqlite3.Connection, batch: int) -> Batch:

@@ -1,4 +1,4 @@
-"""The classifiers of the measure, asked about vectors that a test made."""
+"""The classifiers of the measure, asked about vectors of a test, and labels that it made wrong."""
 
 from __future__ import annotations
 
@@ -18,3 +18,12 @@ def classifiers(vectors: np.ndarray, true: np.ndarray) -> tuple[Answers, Answers
     few = near[:, :NEIGHBOURS]
     answers = answering((smoother(vectors, folds), *coarse(vectors, folds)), near)
     return answers, lambda shared: votes(few, shared)
+
+
+def flipped(true: np.ndarray, share: float, seed: int) -> np.ndarray:
+    """Labels of which a share went to any other class."""
+    rng, labels = np.random.default_rng(seed), true.copy()
+    some = rng.permutation(len(true))[: round(share * len(true))]
+    c = int(true.max()) + 1
+    labels[some] = (labels[some] + rng.integers(1, c, len(some))) % c
+    return labels

@@ -11,15 +11,7 @@ from sklearn.datasets import load_digits
 
 from recipe_core.data.label_noise.estimate import Estimate, estimate
 from recipe_core.kernel.progress import silent
-from tests.data.label_noise.asked import classifiers
-
-
-def flipped(true: np.ndarray, share: float, seed: int) -> np.ndarray:
-    rng, labels = np.random.default_rng(seed), true.copy()
-    some = rng.permutation(len(true))[: round(share * len(true))]
-    c = int(true.max()) + 1
-    labels[some] = (labels[some] + rng.integers(1, c, len(some))) % c
-    return labels
+from tests.data.label_noise.asked import classifiers, flipped
 
 
 def estimated(vectors: np.ndarray, labels: np.ndarray) -> Estimate:
