@@ -11,7 +11,7 @@ from PIL import Image
 
 from recipe_core import recipe
 from recipe_core.images import embedding as embeddings
-from recipe_core.images import embedding_patches
+from recipe_core.images import embedding_patches, embedding_two_layers
 from recipe_core.images.embedding import Compact, compact, embedding, resolved, tidied
 from recipe_core.images.principal import directions
 from recipe_core.kernel.errors import Cancelled, Misuse
@@ -55,6 +55,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def few_filters(monkeypatch: pytest.MonkeyPatch) -> None:
     """As many as sixty pictures need, found in no time."""
     monkeypatch.setattr(embedding_patches, "DRAWN", 2000)
+    monkeypatch.setattr(embedding_two_layers, "DRAWN", 2000)
+    monkeypatch.setattr(embedding_two_layers, "FIRST_FILTERS", 40)
     monkeypatch.setattr(embeddings, "SMALL_SET", 40)
     monkeypatch.setattr(embeddings, "COMPACT_FILTERS", 40)
 
