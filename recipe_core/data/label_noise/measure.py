@@ -310,6 +310,6 @@ def summary_of(table: pa.Table) -> dict[str, Any]:
 
 
 NOISE = Measure(
-    NAME, 6, ("content_hash", "error", "label"), measure, columns=(PROBABILITY, SUGGESTED),
+    NAME, 7, ("content_hash", "error", "label"), measure, columns=(PROBABILITY, SUGGESTED),
     asked=True,
 )  # fmt: skip

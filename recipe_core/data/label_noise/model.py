@@ -42,7 +42,7 @@ the labels went astray in pairs, at most 0.027 where they went anywhere (15 plan
 CERTAIN = 0.9
 ITERATIONS = 150
 START_SCALE, STEEPEST = 8.0, 5.0
-START_NOISE, LEAST_NOISE = 0.08, 0.03
+START_NOISE, MUCH_NOISE, LEAST_NOISE = 0.08, 0.4, 0.03
 
 
 @dataclass(frozen=True)
@@ -86,15 +86,16 @@ def fitted(
              further columns that may help
     labels   (n,) int64 given classes 0 … c - 1
     weights  (n,) how often each sample counts (a bootstrap)
-    start    `state` of a nearby fit; without it two starts are tried, as the likelihood has a hill
-             where A explains the wrong labels and one where T does: the higher one counts
+    start    `state` of a nearby fit; without it three are tried: the likelihood has a hill where A
+             explains the wrong labels and some where T does, of all classes or (from little noise
+             often) of all but one; the highest counts
     """
     problem = _Problem(answers, labels, weights, priors or Priors())
     if start is not None:
         return problem.solution(problem.climbed(problem.awake(start), iterations))
-    neutral = problem.neutral()
-    by_noise = problem.climbed(neutral, 60, fixed=(1,))
-    ends = [problem.climbed(s, iterations) for s in (neutral, by_noise)]
+    neutral, much = problem.neutral(START_NOISE), problem.neutral(MUCH_NOISE)
+    by_noise = [problem.climbed(s, 60, fixed=(1,)) for s in (neutral, much)]
+    ends = [problem.climbed(s, iterations) for s in (neutral, *by_noise)]
     return problem.solution(min(ends, key=lambda v: problem.loss(v)[0]))
 
 
@@ -218,11 +219,11 @@ class _Problem:
         ends = np.cumsum([1, self.m * self.c, self.c, self.c, self.c * self.c])
         self.parts = [slice(a, b) for a, b in zip([0, *ends[:-1]], ends, strict=True)]
 
-    def neutral(self) -> Doubles:
-        """Probabilities as a classifier's usually are, a few wrong labels anywhere."""
+    def neutral(self, noise: float) -> Doubles:
+        """Probabilities as a classifier's usually are, such a share of wrong labels anywhere."""
         v = np.zeros(self.parts[-1].stop)
         v[0] = self._first_scale
-        v[self.parts[3]] = np.log(START_NOISE / (1 - START_NOISE))
+        v[self.parts[3]] = np.log(noise / (1 - noise))
         return v
 
     def awake(self, start: Doubles) -> Doubles:
