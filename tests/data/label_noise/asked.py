@@ -20,10 +20,10 @@ def classifiers(vectors: np.ndarray, true: np.ndarray) -> tuple[Answers, Answers
     return answers, lambda shared: votes(few, shared)
 
 
-def flipped(true: np.ndarray, share: float, seed: int) -> np.ndarray:
-    """Labels of which a share went to any other class."""
+def flipped(true: np.ndarray, share: float, seed: int, kind: str = "even") -> np.ndarray:
+    """Labels of which a share went to any other class, or to the next (`cycle`)."""
     rng, labels = np.random.default_rng(seed), true.copy()
     some = rng.permutation(len(true))[: round(share * len(true))]
     c = int(true.max()) + 1
-    labels[some] = (labels[some] + rng.integers(1, c, len(some))) % c
+    labels[some] = (labels[some] + (1 if kind == "cycle" else rng.integers(1, c, len(some)))) % c
     return labels

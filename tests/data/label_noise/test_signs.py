@@ -34,12 +34,7 @@ def classifiers() -> tuple[Answers, Answers]:
 
 
 def given(kind: str, rate: float, seed: int) -> np.ndarray:
-    _, true = clusters()
-    rng = np.random.default_rng(seed)
-    labels = true.copy()
-    some = rng.permutation(N)[: round(rate * N)]
-    labels[some] = (true[some] + (1 if kind == "cycle" else rng.integers(1, C, len(some)))) % C
-    return labels
+    return asked.flipped(clusters()[1], rate, seed, kind)
 
 
 @pytest.mark.parametrize(("kind", "rate"), [("even", 0.4), ("cycle", 0.3), ("even", 0.1)])
