@@ -37,7 +37,7 @@ from recipe_core.data.label_noise.model import shares
 from recipe_core.data.label_noise.smoother import smoother
 from recipe_core.data.outlying import outlying
 from recipe_core.images import neighbours
-from recipe_core.images.embedding import Compact, compact
+from recipe_core.images.embedding import FILTERS, Compact, compact
 from recipe_core.images.embedding_patches import PatchEmbedding
 from recipe_core.images.embedding_two_layers import TwoLayers
 from recipe_core.images.neighbours import nearest, recall
@@ -85,7 +85,10 @@ def classifier(evidence: Evidence, files: Files) -> None:
     folds = stratified_folds(labels, copy_groups(evidence, rows), FOLDS, 0)
     targets = shares(labels, int(labels.max()) + 1)
     print("| the whole description | right out of fold | s to describe |\n|---|--:|--:|")
-    for what, layers, n in (("one layer", PatchEmbedding, 2000), ("two layers", TwoLayers, 1500)):
+    for what, layers, n in (
+        ("one layer", PatchEmbedding, 2000),
+        ("two layers", TwoLayers, FILTERS),
+    ):
         started = time.perf_counter()
         described = layers(small, n_filters=n).of(small).astype(np.float16)
         seconds = time.perf_counter() - started

@@ -97,13 +97,14 @@ def _halved(squares: Squares) -> Squares:
 def _filters(
     squares: Squares, n_filters: int, stride: int, rng: np.random.Generator, device: str
 ) -> Filters:
-    drawn = _even(_drawn(squares, DRAWN, rng))
+    drawn, chosen = (
+        evened(torch.from_numpy(_drawn(squares, n, rng)), CONTRAST).numpy()
+        for n in (DRAWN, n_filters)
+    )
     mean, whiten = whitening(drawn)
-    chosen = (_even(_drawn(squares, n_filters, rng)) - mean) @ whiten
-    chosen /= np.linalg.norm(chosen, axis=1, keepdims=True) + 1e-9
-    weights = (chosen @ whiten.T).T.astype(np.float32)
+    weights = whitened(chosen, mean, whiten)
     return Filters(
-        torch.from_numpy(np.ascontiguousarray(weights)).to(device),
+        torch.from_numpy(np.ascontiguousarray(weights, np.float32)).to(device),
         torch.from_numpy((mean @ weights).astype(np.float32)).to(device),
         torch.from_numpy(_cells(squares.shape[1], stride)).to(device),
     )
@@ -118,6 +119,13 @@ def whitening(patches: Doubles, scale: float = 1.0) -> tuple[Doubles, Doubles]:
     values, vectors = np.linalg.eigh(np.cov((patches - mean).T))
     least = WHITENING * scale + 1e-12  # patches that are all alike vary in no direction
     return mean, (vectors / np.sqrt(np.maximum(values, 0) + least)) @ vectors.T
+
+
+def whitened(patches: Doubles, mean: Doubles, whiten: Doubles) -> Doubles:
+    """(d, k) filters, each of which answers most to one of (k, d) patches, itself whitened."""
+    chosen = (patches - mean) @ whiten
+    chosen /= np.linalg.norm(chosen, axis=1, keepdims=True) + 1e-9
+    return np.asarray((chosen @ whiten.T).T)
 
 
 def evened(patches: torch.Tensor, contrast: float) -> torch.Tensor:
@@ -137,12 +145,6 @@ def _drawn(squares: Squares, n: int, rng: np.random.Generator) -> Doubles:
         left[:, None, None] + inside[None, None, :],
     ]
     return np.asarray(found.transpose(0, 3, 1, 2).reshape(n, -1), np.float64)
-
-
-def _even(patches: Doubles) -> Doubles:
-    """Patches of mean 0 and standard deviation 1."""
-    centred = patches - patches.mean(1, keepdims=True)
-    return np.asarray(centred / np.sqrt(centred.var(1, keepdims=True) + CONTRAST))
 
 
 def _cells(side: int, stride: int) -> Floats:

@@ -19,7 +19,14 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from recipe_core.images.embedding_patches import CONTRAST, Floats, Squares, evened, whitening
+from recipe_core.images.embedding_patches import (
+    CONTRAST,
+    Floats,
+    Squares,
+    evened,
+    whitened,
+    whitening,
+)
 
 FIRST_PATCH, FIRST_FILTERS = 5, 256
 MAP = 16
@@ -157,9 +164,7 @@ def _layer(
     # fewer patches than filters, as of a handful of pictures: some are drawn twice
     pick = rng.permutation(len(even)) if len(even) >= n_filters else rng.integers(
         0, len(even), n_filters)  # fmt: skip
-    chosen = (even[pick[:n_filters]] - mean) @ whiten
-    chosen /= np.linalg.norm(chosen, axis=1, keepdims=True) + 1e-9
-    weights = (chosen @ whiten.T).T
+    weights = whitened(even[pick[:n_filters]], mean, whiten)
     some = (even[:8000] - mean) @ weights
     return _Layer(
         torch.from_numpy(np.ascontiguousarray(weights, np.float32)).to(device),

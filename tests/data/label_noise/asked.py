@@ -20,7 +20,9 @@ def classifiers(vectors: np.ndarray, true: np.ndarray) -> tuple[Answers, Answers
     return answers, lambda shared: votes(few, shared)
 
 
-def flipped(true: np.ndarray, share: float, seed: int, kind: str = "even") -> np.ndarray:
+def flipped(
+    true: np.ndarray, share: float, seed: int | np.random.Generator, kind: str = "even"
+) -> np.ndarray:
     """Labels of which a share went to any other class, or to the next (`cycle`)."""
     rng, labels = np.random.default_rng(seed), true.copy()
     some = rng.permutation(len(true))[: round(share * len(true))]
