@@ -96,7 +96,7 @@ def _form() -> None:
                       key="noise-start", on_click=_start,
                       args=(embedding or "patches", given or "", seed,
                             "" if cnn == "none" else cnn))  # fmt: skip
-        minutes = max(1, round(n / 3500))
+        minutes = max(1, round(n / 2500))
         st.caption(f"About {minutes:,} min for {counted(n, 'picture')} on two processor cores.")
 
 
