@@ -245,8 +245,8 @@ class _Patches:
         way = PatchEmbedding if layers == 1 else TwoLayers
         self._made = way(drawn, n_filters=n_filters, seed=seed, device=device)
         self._side = side
-        patches = f"{n_filters:,} whitened patches of the data set itself"
-        self.name = patches if layers == 1 else f"two layers of filters, {patches}"
+        layered = "" if layers == 1 else " in two layers"
+        self.name = f"{n_filters:,} whitened patches{layered} of the data set itself"
 
     def of(self, places: Rows) -> Floats:
         return self._made.of(self._squares(places))
