@@ -44,8 +44,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = _parser().parse_args(words)
     alone = arguments is None and asked.run in (_scan, _check)  # a process of its own
     if alone:
+        from recipe_core.execution.memory import keep_freed
         from recipe_core.execution.without import hide
 
+        keep_freed()
         gc.set_threshold(SELDOM)
         hide(HIDDEN)
     code = _carried_out(asked)

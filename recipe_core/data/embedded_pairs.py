@@ -28,7 +28,7 @@ from recipe_core.images.likeness import (
     WHOLE,
     Pictures,
     Region,
-    detail,
+    has_detail,
     likeness,
     squashed,
     turned_pictures,
@@ -138,7 +138,7 @@ def compared(
     """`confirmed` of pairs (squares[a], squares[b])."""
     best = np.zeros(len(a), np.float32)
     turn, part = np.full(len(a), "", object), np.full(len(a), "", object)
-    seen = detail(squares.astype(np.float32)) >= FLAT if len(squares) else np.zeros(0, bool)
+    seen = has_detail(squares.astype(np.float32), FLAT)
     ways = _ways(squares, a, b)
     for which in range(WAYS_TRIED):
         for way in np.unique(ways[:, which]):
@@ -250,7 +250,7 @@ def _planted(
     k = len(originals)
     a = np.repeat(np.arange(k), len(EDITS))
     value = compared(squares, a, k + np.arange(len(copies)), progress)["similarity"]
-    seen = detail(squares.astype(np.float32)) >= FLAT
+    seen = has_detail(squares.astype(np.float32), FLAT)
     told = {}
     for i, name in enumerate(EDITS):
         mine = (np.arange(len(copies)) % len(EDITS) == i) & seen[a]

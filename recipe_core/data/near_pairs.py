@@ -248,7 +248,8 @@ def _confirmed(
         part = slice(at, at + SLICE)
         ends = np.concatenate([found.a[part], found.b[part]])
         places, where = np.unique(ends, return_inverse=True)
-        squares = np.stack([_square(files, int(rows[p])) for p in places])
+        with ThreadPoolExecutor(THREADS) as threads:
+            squares = np.stack([*threads.map(lambda p: _square(files, int(rows[p])), places)])
         a, b = np.split(where, 2)
         progress("comparing pictures", at, len(result))
         result[part] = compared(squares, a, b, found.way[part], progress)

@@ -20,7 +20,7 @@ from PIL import Image, ImageDraw, ImageOps
 from recipe_core.data.near_pairs import FLOOR, NEAR, RADIUS, compared
 from recipe_core.data.pixel_copies import firsts
 from recipe_core.images.copy_keys import FLAT, WAYS, Keys, keys_of
-from recipe_core.images.likeness import SIDE, TURNS, WHOLE, detail, squashed
+from recipe_core.images.likeness import SIDE, TURNS, WHOLE, has_detail, squashed
 from recipe_core.images.thumbnails import QUALITY
 from recipe_core.kernel.check import Measure
 from recipe_core.kernel.evidence import Evidence, Files
@@ -108,7 +108,7 @@ def measure_planted(evidence: Evidence, files: Files, progress: Progress) -> pa.
     squares = np.array([m for m in made if m is not None], np.uint8)
     if not len(squares):
         return PLANTED_FIELDS.empty_table()
-    seen = detail(squares[:, 0].astype(np.float32)) >= FLAT
+    seen = has_detail(squares[:, 0].astype(np.float32), FLAT)
     return _table(rows[there][seen], squares[seen])
 
 

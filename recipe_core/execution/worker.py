@@ -26,6 +26,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from recipe_core.execution.executor import Work, last_line
+from recipe_core.execution.memory import keep_freed
 from recipe_core.execution.without import hide
 
 HEADER = struct.Struct("<qBQ")
@@ -54,6 +55,7 @@ def serve(
         signal.SIGINT, signal.SIG_IGN
     )  # Ctrl-C reaches the whole group: the driver decides
     _die_with(driver)
+    keep_freed()
     gc.set_threshold(SELDOM)
     inbox: Inbox = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(orders, inbox), daemon=True).start()

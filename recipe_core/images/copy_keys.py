@@ -10,17 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
 from recipe_core.images.likeness import (
-    SIDE,
     WHOLE,
     Pictures,
     Region,
-    detail,
+    has_detail,
     hashes,
     spectra,
     squashed,
@@ -82,25 +80,6 @@ def keys_of(pictures: Pictures) -> Keys:
     return Keys(every[0], np.ascontiguousarray(every[1:].T))
 
 
-def squares(luma: npt.NDArray[np.float32]) -> Pictures:
-    """(k, h, w) luma 0 … 255 -> (k, 64, 64) float32, the aspect ratio given up.
-
-    Averaged as Pillow's BILINEAR does: `likeness.squashed` of the thumbnail, before compression.
-    """
-    _, h, w = luma.shape
-    return np.asarray(_squashing(h) @ (luma @ _squashing(w).T), np.float32)
-
-
-@lru_cache(maxsize=512)
-def _squashing(n: int) -> npt.NDArray[np.float32]:
-    """(64, n) weights of a triangle as wide as two output pixels (or two input pixels)."""
-    scale = n / SIDE
-    centre = (np.arange(SIDE)[:, None] + 0.5) * scale
-    apart = np.abs(np.arange(n) + 0.5 - centre) / max(scale, 1.0)
-    weights = np.maximum(1 - apart, 0)
-    return np.asarray(weights / weights.sum(axis=1, keepdims=True), np.float32)
-
-
 # -- as bytes, in a thumbnail -------------------------------------------------------------------
 
 _JFIF = 20  # bytes of a JPEG before the comment: SOI and the JFIF segment, which comes first
@@ -113,7 +92,7 @@ def key_bytes(pictures: Pictures) -> list[bytes]:
     """The keys of each of (n, 64, 64) pictures, b"" where there is nothing to recognise it by."""
     keys = keys_of(pictures)
     every = np.concatenate([keys.base[:, None], keys.others], axis=1).astype("<u8")
-    seen = detail(pictures) >= FLAT
+    seen = has_detail(pictures, FLAT)
     return [row.tobytes() if s else b"" for row, s in zip(every, seen.tolist(), strict=True)]
 
 

@@ -20,9 +20,9 @@ import pyarrow as pa
 from blake3 import blake3
 
 from recipe_core.images.columns import PASS_FIELDS
-from recipe_core.images.copy_keys import carrying, key_bytes, squares
+from recipe_core.images.copy_keys import carrying, key_bytes
 from recipe_core.images.hashes import Source, coefficients, dhash, phash_and_turned
-from recipe_core.images.likeness import SIDE
+from recipe_core.images.likeness import SIDE, squares
 from recipe_core.images.opened import LOSSY, opened
 from recipe_core.images.picture import Opened
 from recipe_core.images.statistics import LOSSLESS_GREY, LOSSY_GREY, luma, measured

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from recipe_core.images.copy_keys import KEY_BYTES, carried, carrying, key_bytes, keys_from, squares
-from recipe_core.images.likeness import BLUR, SIDE, _blur, squashed
+from recipe_core.images.copy_keys import KEY_BYTES, carried, carrying, key_bytes, keys_from
+from recipe_core.images.likeness import BLUR, SIDE, _blur, squares, squashed
 from recipe_core.images.look import FileRef, look
 from recipe_core.images.thumbnails import encoded, packed
 from tests.planted.plant_exact_duplicates import photo
