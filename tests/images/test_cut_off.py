@@ -1,0 +1,104 @@
+"""Is a file that ends too early called cut off, and no other file?"""
+
+from __future__ import annotations
+
+import io
+import random
+import struct
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from recipe_core.images.cut_off import cut_off
+from recipe_core.images.opened import opened
+from tests.planted.plant_exact_duplicates import photo
+
+PHOTO = photo(3, (150, 110))
+
+
+def saved(format: str, **how: Any) -> bytes:
+    stream = io.BytesIO()
+    PHOTO.save(stream, format, **how)
+    return stream.getvalue()
+
+
+def tiff_of_tiles(order: str) -> bytes:
+    """Two grey tiles of 16 × 16, the directory before them, in the byte order `<` or `>`."""
+    short, long = 3, 4
+    entries = [
+        (256, short, 1, 32), (257, short, 1, 16), (258, short, 1, 8), (259, short, 1, 1),
+        (262, short, 1, 1), (277, short, 1, 1), (322, short, 1, 16), (323, short, 1, 16),
+        (324, long, 2, LISTS), (325, long, 2, LISTS + 8),
+    ]  # fmt: skip
+    packed = [struct.pack(order + "HHI", *e[:3]) + (
+        struct.pack(order + "HH", e[3], 0) if e[1] == short else struct.pack(order + "I", e[3])
+    ) for e in entries]  # fmt: skip
+    start = {"<": b"II*\0", ">": b"MM\0*"}[order] + struct.pack(order + "IH", 8, len(entries))
+    lists = struct.pack(order + "IIII", LISTS + 16, LISTS + 16 + 256, 256, 256)
+    return start + b"".join(packed) + bytes(4) + lists + bytes(range(256)) * 2
+
+
+LISTS = 8 + 2 + 10 * 12 + 4
+
+
+WHOLE = {
+    "webp": saved("WEBP"),
+    "webp without loss": saved("WEBP", lossless=True),
+    "avif": saved("AVIF"),
+    "jp2": saved("JPEG2000"),
+    "tif": saved("TIFF"),
+    "tif with LZW": saved("TIFF", compression="tiff_lzw"),
+    "tif with JPEG": saved("TIFF", compression="jpeg"),
+    "tif of tiles": tiff_of_tiles("<"),
+    "tif of tiles, high byte first": tiff_of_tiles(">"),
+    "bmp": saved("BMP"),
+    "ico": saved("ICO", sizes=[(64, 48), (128, 96)]),
+}
+SHARES = (0.1, 0.35, 0.6, 0.8, 0.95, 0.99)
+
+
+def told(data: bytes, name: str) -> tuple[str, str]:
+    facts = opened(data, name.split(maxsplit=1)[0]).facts
+    return facts["error"], facts["error_detail"]
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_a_whole_file_is_not_cut_off(name: str) -> None:
+    whole = WHOLE[name]
+    assert told(whole, name) == ("", "")
+    assert cut_off(whole) == cut_off(whole + b"left behind") == ""
+
+
+@pytest.mark.parametrize("share", SHARES)
+@pytest.mark.parametrize("name", WHOLE)
+def test_a_file_cut_anywhere_is_called_cut_off(name: str, share: float) -> None:
+    whole = WHOLE[name]
+    error, detail = told(whole[: int(len(whole) * share)], name)
+    assert error == "truncated", detail
+
+
+def test_it_says_how_much_is_there() -> None:
+    whole = WHOLE["webp"]
+    assert told(whole[:1000], "webp")[1] == f"the file ends after 1,000 of {len(whole):,} bytes"
+
+
+@pytest.mark.parametrize("name", ["webp", "avif", "jp2"])
+def test_a_whole_file_with_wrong_bytes_is_not_cut_off(name: str) -> None:
+    """Overwritten where the decoder gives up: it is broken, but nothing is missing."""
+    whole, begin = WHOLE[name], {"webp": 20, "avif": 40, "jp2": 100}[name]
+    wrong = whole[:begin] + random.Random(1).randbytes(150) + whole[begin + 150 :]
+    assert told(wrong, name)[0] in ("undecodable", "wrong_magic"), told(wrong, name)
+
+
+@pytest.mark.parametrize("start", [b"RIFF", b"\0\0\0\x1cftyp", b"II*\0", b"MM\0*", b"BM",
+                                   b"\0\0\1\0", b"\0\0\0\x0cjP  "])  # fmt: skip
+def test_nothing_behind_a_known_beginning_makes_it_raise(start: bytes) -> None:
+    draw = random.Random(start)
+    for length in (*range(24), *(draw.randrange(2000) for _ in range(300))):
+        assert isinstance(cut_off(start + draw.randbytes(length)), str)
+
+
+def test_a_name_without_such_a_file_is_still_a_wrong_name() -> None:
+    assert told(random.Random(0).randbytes(4000), "tif")[0] == "wrong_magic"
+    assert Image.open(io.BytesIO(tiff_of_tiles("<"))).size == (32, 16)
