@@ -248,10 +248,14 @@ def _confirmed(
         part = slice(at, at + SLICE)
         ends = np.concatenate([found.a[part], found.b[part]])
         places, where = np.unique(ends, return_inverse=True)
+        squares = np.empty((len(places), SIDE, SIDE), np.uint8)
         with ThreadPoolExecutor(THREADS) as threads:
-            squares = np.stack([*threads.map(lambda p: _square(files, int(rows[p])), places)])
+            read = threads.map(lambda row: _square(files, int(row)), rows[places])
+            for k, square in enumerate(read):
+                if k % BATCH == 0:
+                    progress("comparing pictures", at, len(result))
+                squares[k] = square
         a, b = np.split(where, 2)
-        progress("comparing pictures", at, len(result))
         result[part] = compared(squares, a, b, found.way[part], progress)
     return result
 
