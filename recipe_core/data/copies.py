@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from recipe_core.data.embedded_pairs import PAIR_FIELDS, PAIRS
-from recipe_core.data.near_pairs import FLOOR, NEAR, RADIUS
+from recipe_core.data.near_pairs import FLOOR, NEAR, RADIUS, recorded
 from recipe_core.data.pixel_copies import PIXELS, Codes, Rows, content_codes
 from recipe_core.kernel.errors import MissingInput
 from recipe_core.kernel.evidence import Evidence
@@ -537,13 +537,18 @@ def doubt(copies: Copies) -> npt.NDArray[np.float32]:
 
 
 def crowded(evidence: Evidence, radius: int) -> str:
-    """A half-sentence for the summary where not every pair was compared, else ''."""
-    complete = evidence.table(NEAR.name)["complete"]
+    """Half-sentences for the summary where not every pair was compared, or counts; else ''."""
+    near = evidence.table(NEAR.name)
+    complete, least = near["complete"], recorded(near)[0]
     reached = int(complete[0].as_py()) if len(complete) else RADIUS
-    if reached >= radius:
-        return ""
-    return (f" (so many look alike that every pair was compared only up to {reached} bits: "
-            "there may be more)")  # fmt: skip
+    told = ""
+    if least > FLOOR:
+        told += (f" (many pictures here resemble one another: only those alike from {least:.2f} "
+                 "count as copies)")  # fmt: skip
+    if reached < radius:
+        told += (f" (so many look alike that every pair was compared only up to {reached} bits: "
+                 "there may be more)")  # fmt: skip
+    return told
 
 
 def needs_two_splits(evidence: Evidence) -> None:

@@ -6,9 +6,10 @@ over each other, tell how alike they are (images/likeness.py).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,10 +19,12 @@ from recipe_core.data.pixel_copies import firsts
 from recipe_core.images import hamming
 from recipe_core.images.copy_keys import WAYS, Keys, carried, keys_from
 from recipe_core.images.likeness import (
+    COARSEST,
     GIVEN_UP,
     SIDE,
     TURNS,
     WHOLE,
+    coarseness,
     likeness,
     squashed,
     turned_pictures,
@@ -31,6 +34,7 @@ from recipe_core.kernel.evidence import Evidence, Files
 from recipe_core.kernel.progress import Progress
 
 Rows = npt.NDArray[np.int64]
+T = TypeVar("T")
 
 RADIUS = 8
 """Bits at which pairs are nominated: the end of the slider."""
@@ -48,6 +52,14 @@ FEW = 16  # rows of one hash that are all paired with each other; more are paire
 BATCH = 64  # pairs laid over each other at once
 SLICE = 50_000  # pairs whose pictures are held at once: at most 400 MB
 THREADS = 2
+CLEAR, STEP, CROWD = 0.85, 0.05, 0.05
+"""Where copies begin in most data sets; and what a crowd of look-alikes is: pairs just below there
+for more than one picture in twenty, and not half as many just above."""
+UNCLEAR = 0.65, 0.8
+"""Where there are pairs for fewer pictures than that among photos (CIFAR-10: 1 in 650; one with
+every sixth picture edited: 1 in 80) and nine for each among digits."""
+SOUNDED = 20_000
+"""Pairs that are compared first to learn whether the pictures are look-alikes."""
 
 NEAR_FIELDS = pa.schema(
     [
@@ -72,6 +84,9 @@ complete    all pairs up to this distance were compared; below 8 where there wer
             where not even all of one hash were
 thinned     the pair comes from a crowd (many of nearly one hash) in which not every pair was
             compared, so that two copies of row_a need not stand here themselves
+The schema's metadata: `alike_from`, the similarity below which pairs are the data set's own
+look-alikes and do not stand here (digits of 28 pixels: 0.95; 0.6 in most); `coarse`, whether detail
+was taken from small pictures as likeness.coarseness says.
 """
 
 
@@ -79,16 +94,38 @@ def measure_near(evidence: Evidence, files: Files, progress: Progress) -> pa.Tab
     """NEAR_FIELDS. Decodes the thumbnails of nominated pairs only."""
     rows, keys = _keys(files, firsts(evidence), progress)
     found = _nominated(keys, progress)
-    similarity = _confirmed(found, files, rows, progress)
-    alike = np.flatnonzero(similarity >= FLOOR)
+    similarity, coarse = _confirmed(found, files, rows, progress)
+    least = alike_from(similarity, len(rows))
+    alike = np.flatnonzero(similarity >= least)
     way = found.way[alike]
     columns = [
         rows[found.a[alike]], rows[found.b[alike]], found.distance[alike], similarity[alike],
         [TURNS[WAYS[w].turn] for w in way], [WAYS[w].part for w in way],
         np.full(len(alike), found.complete, np.uint8), found.thinned[alike],
     ]  # fmt: skip
+    told = {"alike_from": str(least), "coarse": str(int(coarse))}
     return pa.table([pa.array(c, f.type) for c, f in zip(columns, NEAR_FIELDS, strict=True)],
-                    schema=NEAR_FIELDS)  # fmt: skip
+                    schema=NEAR_FIELDS.with_metadata(told))  # fmt: skip
+
+
+def alike_from(similarity: npt.NDArray[np.float32], n: float) -> float:
+    """Where the look-alikes among n pictures end: FLOOR, or a step above CLEAR, at most 1.
+
+    Copies lie the denser the nearer to 1; pictures of one kind of thing thin out towards it.
+    """
+    counts, edges = np.histogram(similarity, np.arange(CLEAR - STEP, 1 + 2 * STEP, STEP).round(2))
+    end = FLOOR
+    for below, above, edge in zip(counts, counts[1:], edges[2:], strict=False):
+        if below <= CROWD * n or above > below / 2:
+            break
+        end = float(edge)
+    return min(end, 1.0)
+
+
+def recorded(near: pa.Table) -> tuple[float, bool]:
+    """(alike_from, coarse) of a NEAR table; see NEAR_FIELDS."""
+    told = near.schema.metadata or {}
+    return float(told.get(b"alike_from", FLOOR)), told.get(b"coarse") == b"1"
 
 
 def _keys(files: Files, rows: Rows, progress: Progress) -> tuple[Rows, Keys]:
@@ -241,8 +278,34 @@ def _ties(start: Rows) -> tuple[Rows, Rows]:
 
 def _confirmed(
     found: Nominated, files: Files, rows: Rows, progress: Progress
+) -> tuple[npt.NDArray[np.float32], bool]:
+    """(k,) similarity of each pair of places in `rows` on the thumbnails, and whether coarse.
+
+    Coarser detail finds more copies of small pictures, but where the pictures are look-alikes
+    (digits, letters) it makes all of them copies: there only the finest detail can tell.
+    """
+    ends = np.concatenate([found.a, found.b])
+    small = np.zeros(len(rows), np.int64)
+    for done, place in enumerate(np.unique(ends).tolist()):
+        if done % 10_000 == 0:
+            progress("comparing pictures", 0, len(found.a))
+        small[place] = _of_thumbnail(files, int(rows[place]), coarseness, 0)
+    if not small.any():
+        return _laid_over(found, small, files, rows, progress), False
+    k = len(found.a)
+    some = found.take(np.linspace(0, k - 1, min(k, SOUNDED)).astype(np.int64))
+    rough = _laid_over(some, small, files, rows, progress)
+    unclear = np.count_nonzero((rough >= UNCLEAR[0]) & (rough < UNCLEAR[1])) * k / len(rough)
+    if unclear > CROWD * len(rows):
+        return _laid_over(found, np.zeros_like(small), files, rows, progress), False
+    whole = rough if len(rough) == k else _laid_over(found, small, files, rows, progress)
+    return whole, True
+
+
+def _laid_over(
+    found: Nominated, coarse: Rows, files: Files, rows: Rows, progress: Progress
 ) -> npt.NDArray[np.float32]:
-    """(k,) similarity of each pair of places in `rows` on the pixels of the thumbnails."""
+    """(k,) similarity of each pair of places; `coarse` of each place."""
     result = np.zeros(len(found.a), np.float32)
     for at in range(0, len(result), SLICE):
         part = slice(at, at + SLICE)
@@ -256,24 +319,32 @@ def _confirmed(
                     progress("comparing pictures", at, len(result))
                 squares[k] = square
         a, b = np.split(where, 2)
-        result[part] = compared(squares, a, b, found.way[part], progress)
+        result[part] = compared(squares, coarse[places], a, b, found.way[part], progress)
     return result
 
 
 def _square(files: Files, row: int) -> npt.NDArray[np.uint8]:
+    return _of_thumbnail(files, row, squashed, np.zeros((SIDE, SIDE), np.uint8))
+
+
+def _of_thumbnail(files: Files, row: int, what: Callable[[bytes], T], otherwise: T) -> T:
     thumbnail = files.thumbnail(row)
-    return squashed(thumbnail) if thumbnail else np.zeros((SIDE, SIDE), np.uint8)
+    return what(thumbnail) if thumbnail else otherwise
 
 
 def compared(
-    squares: npt.NDArray[np.uint8], a: Rows, b: Rows, way: Rows, progress: Progress
+    squares: npt.NDArray[np.uint8], coarse: Rows, a: Rows, b: Rows, way: Rows, progress: Progress
 ) -> npt.NDArray[np.float32]:
-    """(k,) similarity of the pairs (squares[a], squares[b]), each laid over as WAYS[way] says."""
+    """(k,) similarity of the pairs (squares[a], squares[b]), each laid over as WAYS[way] says.
+
+    coarse  (n,) likeness.coarseness of each square; a pair is as coarse as its coarser one
+    """
     result = np.zeros(len(a), np.float32)
-    batches = list(_batches(way))
+    both = np.maximum(coarse[a], coarse[b])
+    batches = list(_batches(way, both))
     with ThreadPoolExecutor(THREADS) as threads:
         done = 0
-        found = threads.map(lambda batch: _compared(squares, a, b, way, batch), batches)
+        found = threads.map(lambda batch: _compared(squares, both, a, b, way, batch), batches)
         for batch, values in zip(batches, found, strict=True):
             progress("comparing pictures", done, len(a))
             result[batch] = values
@@ -281,21 +352,22 @@ def compared(
     return result
 
 
-def _batches(way: npt.NDArray[np.int64]) -> Iterator[Rows]:
-    """Indices of pairs nominated the same way, a batch at a time."""
-    for kind in np.unique(way):
-        members = np.flatnonzero(way == kind)
+def _batches(way: Rows, coarse: Rows) -> Iterator[Rows]:
+    """Indices of pairs nominated the same way and equally coarse, a batch at a time."""
+    kinds = way * (COARSEST + 1) + coarse
+    for kind in np.unique(kinds):
+        members = np.flatnonzero(kinds == kind)
         for i in range(0, len(members), BATCH):
             yield members[i : i + BATCH]
 
 
 def _compared(
-    squares: npt.NDArray[np.uint8], a: Rows, b: Rows, way: Rows, batch: Rows
+    squares: npt.NDArray[np.uint8], coarse: Rows, a: Rows, b: Rows, way: Rows, batch: Rows
 ) -> npt.NDArray[np.float32]:
     how = WAYS[int(way[batch[0]])]
     still = squares[a[batch]].astype(np.float32)
     moving = turned_pictures(squares[b[batch]].astype(np.float32), how.turn)
-    return likeness(still, moving, how.still, how.moving)
+    return likeness(still, moving, how.still, how.moving, int(coarse[batch[0]]))
 
 
-NEAR = Measure("near_pairs", 4, ("content_hash", "error"), measure_near)
+NEAR = Measure("near_pairs", 5, ("content_hash", "error"), measure_near)

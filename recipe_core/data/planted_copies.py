@@ -17,10 +17,10 @@ import pyarrow as pa
 import simplejpeg
 from PIL import Image, ImageDraw, ImageOps
 
-from recipe_core.data.near_pairs import FLOOR, NEAR, RADIUS, compared
+from recipe_core.data.near_pairs import FLOOR, NEAR, RADIUS, compared, recorded
 from recipe_core.data.pixel_copies import firsts
 from recipe_core.images.copy_keys import FLAT, WAYS, Keys, keys_of
-from recipe_core.images.likeness import SIDE, TURNS, WHOLE, has_detail, squashed
+from recipe_core.images.likeness import SIDE, TURNS, WHOLE, coarseness, has_detail, squashed
 from recipe_core.images.thumbnails import QUALITY
 from recipe_core.kernel.check import Measure
 from recipe_core.kernel.evidence import Evidence, Files
@@ -50,7 +50,8 @@ PLANTED_FIELDS = pa.schema(
 
 row         the sample that was edited
 distance    bits between the hashes that nominate the pair best, 0 … 64
-similarity  as in near_pairs; 0 where the distance exceeds the widest radius
+similarity  as in near_pairs; 0 where the pair would not stand there: beyond the widest radius, or
+            among the data set's look-alikes
 turn        as in near_pairs
 """
 
@@ -105,11 +106,13 @@ def measure_planted(evidence: Evidence, files: Files, progress: Progress) -> pa.
     with ThreadPoolExecutor(THREADS) as threads:
         made = list(threads.map(lambda row: _edited(files.thumbnail(int(row)), int(row)), rows))
     there = np.array([m is not None for m in made], np.bool_)
-    squares = np.array([m for m in made if m is not None], np.uint8)
+    squares = np.array([m[0] for m in made if m is not None], np.uint8)
     if not len(squares):
         return PLANTED_FIELDS.empty_table()
     seen = has_detail(squares[:, 0].astype(np.float32), FLAT)
-    return _table(rows[there][seen], squares[seen])
+    least, small_too = recorded(evidence.table(NEAR.name))
+    coarse = np.array([m[1] for m in made if m is not None], np.int64) * small_too
+    return _table(rows[there][seen], squares[seen], coarse[seen], least)
 
 
 def spread(rows: npt.NDArray[np.int64], k: int) -> npt.NDArray[np.int64]:
@@ -120,21 +123,26 @@ def spread(rows: npt.NDArray[np.int64], k: int) -> npt.NDArray[np.int64]:
     return rows[place.astype(np.int64)]
 
 
-def _edited(thumbnail: bytes | None, row: int) -> list[npt.NDArray[np.uint8]] | None:
-    """The squashed picture and after it its edits in their order; None without a picture."""
+def _edited(
+    thumbnail: bytes | None, row: int
+) -> tuple[list[npt.NDArray[np.uint8]], list[int]] | None:
+    """The squashed picture, then its edits in their order, and how coarse each is; None without."""
     if not thumbnail:
         return None
     try:
         grey = simplejpeg.decode_jpeg(thumbnail, colorspace="GRAY")[:, :, 0]
         picture, rng = Image.fromarray(grey), np.random.default_rng([SEED, row])
-        copies = [_jpeg(edit(picture, rng), QUALITY) for edit in EDITS.values()]
-        return [squashed(jpeg) for jpeg in (thumbnail, *copies)]
+        all_ = [thumbnail, *(_jpeg(edit(picture, rng), QUALITY) for edit in EDITS.values())]
+        return [squashed(jpeg) for jpeg in all_], [coarseness(jpeg) for jpeg in all_]
     except ValueError:
         return None
 
 
-def _table(rows: npt.NDArray[np.int64], squares: npt.NDArray[np.uint8]) -> pa.Table:
-    """From (n, 1 + edits, 64, 64) squares, the original first."""
+def _table(
+    rows: npt.NDArray[np.int64], squares: npt.NDArray[np.uint8],
+    coarse: npt.NDArray[np.int64], least: float,
+) -> pa.Table:  # fmt: skip
+    """From (n, 1 + edits, 64, 64) squares, the original first, and (n, 1 + edits) coarseness."""
     n, k = len(rows), len(EDITS)
     flat = squares.reshape(-1, SIDE, SIDE)
     keys = keys_of(flat.astype(np.float32))
@@ -143,7 +151,8 @@ def _table(rows: npt.NDArray[np.int64], squares: npt.NDArray[np.uint8]) -> pa.Ta
     a, b, distance, way = nominated(keys, original, copy)
     near = distance <= RADIUS
     similarity = np.zeros(len(copy), np.float32)
-    similarity[near] = compared(flat, a[near], b[near], way[near], silent)
+    similarity[near] = compared(flat, coarse.ravel(), a[near], b[near], way[near], silent)
+    similarity[similarity < least] = 0
     turn = [TURNS[WAYS[w].turn] for w in way]
     columns = [list(EDITS) * n, np.repeat(rows, k), distance, similarity, turn]
     return pa.table(
@@ -169,7 +178,7 @@ def nominated(
     return a[best, each], b[best, each], distances[best, each].astype(np.int64), way
 
 
-PLANTED = Measure("planted_copies", 1, ("content_hash", "error"), measure_planted)
+PLANTED = Measure("planted_copies", 2, ("content_hash", "error"), measure_planted)
 
 
 # ---------------------------------------------------------------- for judges

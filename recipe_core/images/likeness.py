@@ -27,6 +27,8 @@ Spectra = npt.NDArray[np.float32]
 SIDE = 64
 KEPT = 8  # the hash's frequencies in each direction, as in imagehash.phash
 BLUR = 1 / 32  # of the side: finer than this is detail
+TRUSTED = 2  # pixels: in a small picture detail finer than this is what recompression leaves of it
+COARSEST = 4  # the blur of a picture of 16 pixels
 BLOCK = 8
 RIM = 1 / 16
 NOISE = 1.0  # grey levels squared: what recompression leaves in a flat picture is no detail
@@ -65,6 +67,16 @@ def squashed(jpeg: bytes) -> npt.NDArray[np.uint8]:
     """
     grey = simplejpeg.decode_jpeg(jpeg, colorspace="GRAY")[:, :, 0]
     return np.rint(squares(grey.astype(np.float32))).astype(np.uint8)
+
+
+def coarseness(jpeg: bytes) -> int:
+    """0 … COARSEST: how much coarser than BLUR the detail of a thumbnail is, in factors of √2.
+
+    Raises ValueError where the bytes are no JPEG.
+    """
+    height, width, *_ = simplejpeg.decode_jpeg_header(jpeg)
+    finest = TRUSTED / max(height, width)
+    return min(max(math.ceil(2 * math.log2(finest / BLUR)), 0), COARSEST)
 
 
 def squares(luma: npt.NDArray[np.float32]) -> Pictures:
@@ -151,9 +163,9 @@ def has_detail(pictures: Pictures, least: float) -> npt.NDArray[np.bool_]:
 
 
 def likeness(
-    still: Pictures, moving: Pictures, still_region: Region, moving_region: Region
+    still: Pictures, moving: Pictures, still_region: Region, moving_region: Region, coarse: int = 0
 ) -> npt.NDArray[np.float32]:
-    """(n,) float32, 0 … 1: how well the detail of each pair agrees at the best overlay.
+    """(n,) float32, 0 … 1: how well the detail (`coarseness`) of each agrees at the best overlay.
 
     The search starts with `still_region` of one laid on `moving_region` of the other, and only
     what lies in `still_region` counts. Below GIVEN_UP the value is that of a rougher look.
@@ -169,7 +181,7 @@ def likeness(
             a, b = stills[side][some], movings[side][some]
             maps[some] = _aligned(a, b, maps[some], start, steps)
             if side >= JUDGED_FROM:
-                result[some] = _agreement(_fine(a), _fine(b), maps[some])
+                result[some] = _agreement(_fine(a, coarse), _fine(b, coarse), maps[some])
         if side >= JUDGED_FROM:
             going = going[result[going] >= GIVEN_UP]
     return np.clip(result, 0, 1)
@@ -363,15 +375,15 @@ def _blocks(flat: npt.NDArray[np.float32], side: int) -> npt.NDArray[np.float32]
     return np.ascontiguousarray(blocks).reshape(len(flat), k * k, BLOCK * BLOCK)
 
 
-def _fine(pictures: Pictures) -> Pictures:
-    blur = _blur(pictures.shape[1])
+def _fine(pictures: Pictures, coarse: int = 0) -> Pictures:
+    blur = _blur(pictures.shape[1], coarse)
     return np.asarray(pictures - blur @ pictures @ blur.T, dtype=np.float32)
 
 
 @lru_cache
-def _blur(side: int) -> npt.NDArray[np.float32]:
+def _blur(side: int, coarse: int = 0) -> npt.NDArray[np.float32]:
     """(side, side) Gaussian smoothing as a matrix; at the border it uses what is there."""
-    place = np.arange(side)
-    weight = np.exp(-0.5 * ((place[:, None] - place) / (BLUR * side)) ** 2)
+    place, width = np.arange(side), BLUR * 2 ** (coarse / 2) * side
+    weight = np.exp(-0.5 * ((place[:, None] - place) / width) ** 2)
     weight[weight < 1e-7] = 0  # subnormal weights make a product twenty times slower
     return np.asarray(weight / weight.sum(axis=1, keepdims=True), dtype=np.float32)

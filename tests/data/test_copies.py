@@ -81,8 +81,10 @@ def scanned(data: Sequence[bytes], **columns: Sequence[Any]) -> Evidence:
         **columns,
     })  # fmt: skip
     files = InMemory(data)
-    tables = {m.name: m.function(evidence, files, silent) for m in MEASURES}
-    return Evidence(evidence.dataset, evidence.samples, evidence.boxes, tables)
+    for m in MEASURES:
+        tables = {**evidence.tables, m.name: m.function(evidence, files, silent)}
+        evidence = Evidence(evidence.dataset, evidence.samples, evidence.boxes, tables)
+    return evidence
 
 
 def with_pairs(
