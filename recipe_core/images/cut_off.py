@@ -21,7 +21,7 @@ _PLACES = {273: 279, 324: 325}  # tags of a strip's or tile's offset: of its len
 def cut_off(data: bytes) -> str:
     """How much is missing, in words, '' where nothing is known to be.
 
-    WebP and other RIFF, AVIF, HEIF, JPEG 2000, TIFF, BMP and icons; all else is ''.
+    WebP and other RIFF, AVIF, HEIF, JPEG 2000, TIFF, BMP, icons, a GIF's palette; all else is ''.
     """
     need = _announced(data)
     return f"the file ends after {len(data):,} of {need:,} bytes" if need > len(data) else ""
@@ -40,6 +40,8 @@ def _announced(data: bytes) -> int:
             return int.from_bytes(data[2:6], "little")
         if data[:4] == b"\0\0\1\0":
             return _icon_end(data)
+        if data[:4] == b"GIF8":
+            return _gif_palette_end(data)
     except _PastTheEnd as e:
         return int(e.args[0])
     return 0
@@ -92,3 +94,9 @@ def _icon_end(data: bytes) -> int:
     """The end of the picture that lies farthest back; entries of 16 bytes from byte 6."""
     (n,) = _read("<H", data, 4)
     return max((sum(_read("<II", data, 6 + 16 * k + 8)) for k in range(n)), default=0)
+
+
+def _gif_palette_end(data: bytes) -> int:
+    """The end of the colours behind the header (GIF89a, section 18), where there are any."""
+    (flags,) = _read("B", data, 10)
+    return 13 + (3 * 2 ** ((flags & 7) + 1) if flags & 0x80 else 0)

@@ -53,6 +53,7 @@ WHOLE = {
     "tif of tiles": tiff_of_tiles("<"),
     "tif of tiles, high byte first": tiff_of_tiles(">"),
     "bmp": saved("BMP"),
+    "gif": saved("GIF"),
     "ico": saved("ICO", sizes=[(64, 48), (128, 96)]),
 }
 SHARES = (0.1, 0.35, 0.6, 0.8, 0.95, 0.99)
@@ -92,7 +93,7 @@ def test_a_whole_file_with_wrong_bytes_is_not_cut_off(name: str) -> None:
 
 
 @pytest.mark.parametrize("start", [b"RIFF", b"\0\0\0\x1cftyp", b"II*\0", b"MM\0*", b"BM",
-                                   b"\0\0\1\0", b"\0\0\0\x0cjP  "])  # fmt: skip
+                                   b"\0\0\1\0", b"GIF8", b"\0\0\0\x0cjP  "])  # fmt: skip
 def test_nothing_behind_a_known_beginning_makes_it_raise(start: bytes) -> None:
     draw = random.Random(start)
     for length in (*range(24), *(draw.randrange(2000) for _ in range(300))):
