@@ -100,6 +100,12 @@ def test_nothing_behind_a_known_beginning_makes_it_raise(start: bytes) -> None:
         assert isinstance(cut_off(start + draw.randbytes(length)), str)
 
 
+def test_a_header_that_speaks_of_gigabytes_is_itself_wrong() -> None:
+    whole = WHOLE["tif with JPEG"]
+    wrong = whole[:4] + (0xC0000000).to_bytes(4, "little") + whole[8:]  # where the directory is
+    assert cut_off(wrong) == "" and told(wrong, "tif")[0] == "wrong_magic"
+
+
 def test_a_name_without_such_a_file_is_still_a_wrong_name() -> None:
     assert told(random.Random(0).randbytes(4000), "tif")[0] == "wrong_magic"
     assert Image.open(io.BytesIO(tiff_of_tiles("<"))).size == (32, 16)
