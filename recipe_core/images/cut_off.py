@@ -19,6 +19,7 @@ _WHOLE = {1: "B", 3: "H", 4: "I"}
 _BOXES = frozenset((b"ftyp", b"jP  ", b"meta", b"mdat", b"moov", b"moof", b"mini", b"free", b"skip",
                     b"uuid", b"jp2h", b"jp2c", b"xml ", b"idat", b"jumb"))  # fmt: skip
 _PLACES = {273: 279, 324: 325}  # tags of a strip's or tile's offset: of its length
+_STRIPS = 1 << 20  # more than any picture has: a broken count must not fill the memory
 
 
 def cut_off(data: bytes) -> str:
@@ -88,7 +89,7 @@ def _tiff_ends(data: bytes, order: str) -> Iterator[int]:
         size = n * (_BYTES[kind] if kind < len(_BYTES) else 0)
         place = _read(order + "I", data, entry + 8)[0] if size > 4 else entry + 8
         yield place + size
-        if kind in _WHOLE and tag in (*_PLACES, *_PLACES.values()):
+        if kind in _WHOLE and n <= _STRIPS and tag in (*_PLACES, *_PLACES.values()):
             values[tag] = _read(f"{order}{n}{_WHOLE[kind]}", data, place)
     for place, length in _PLACES.items():
         yield from map(sum, zip(values.get(place, ()), values.get(length, ()), strict=False))
