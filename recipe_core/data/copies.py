@@ -543,8 +543,8 @@ def crowded(evidence: Evidence, radius: int) -> str:
     reached = int(complete[0].as_py()) if len(complete) else RADIUS
     told = ""
     if least > FLOOR:
-        told += (f" (many pictures here resemble one another: only those alike from {least:.2f} "
-                 "count as copies)")  # fmt: skip
+        told = (f" (many pictures here resemble one another: only those alike from {least:.2f} "
+                "count as copies)")  # fmt: skip
     if reached < radius:
         told += (f" (so many look alike that every pair was compared only up to {reached} bits: "
                  "there may be more)")  # fmt: skip

@@ -16,10 +16,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import ExifTags, Image
 
-from recipe_core.images.cut_off import cut_off
 from recipe_core.images.limits import PIXEL_LIMIT, TooMuch, too_much
 from recipe_core.images.picture import Opened, kept
-from recipe_core.images.refusals import error_class, words_of
+from recipe_core.images.refusals import refused
 from recipe_core.images.thumbnails import LONGER_SIDE, packed
 
 WITHOUT_DECODER = frozenset({"EPS", "WMF", "GRIB", "BUFR", "HDF5", "MPEG"})
@@ -46,9 +45,7 @@ def by_pillow(data: bytes, extension: str, strict_ok: bool | None = None) -> Ope
         with quiet(told):
             loaded = _load(data, facts)
     except Exception as e:
-        error, detail = error_class(e, data, extension, facts), words_of(e)
-        if error in ("undecodable", "wrong_magic") and (missing := cut_off(data)):
-            error, detail = "truncated", missing
+        error, detail = refused(e, data, extension, facts)
         facts |= {"error": error, "error_detail": detail, "warning": "; ".join(told)}
         return Opened(facts | {"pillow_ok": None if error == "bomb" else False})
     facts |= loaded.facts | {"pillow_ok": True, "error": "", "error_detail": ""}

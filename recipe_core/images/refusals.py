@@ -1,4 +1,4 @@
-"""What is a file that no decoder could read? The class of the error, from its first bytes."""
+"""What is a file that no decoder could read? The class of the error, from its bytes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from PIL import Image, UnidentifiedImageError
 
+from recipe_core.images.cut_off import cut_off
 from recipe_core.images.limits import TooMuch
 from recipe_core.images.png import PNG_MAGIC
 
@@ -23,8 +24,18 @@ _PICTURE_MAGIC = (
 )  # fmt: skip
 
 
-def error_class(error: Exception, data: bytes, extension: str, facts: dict[str, Any]) -> str:
-    """The class (columns.py) of what a decoder raised; `facts` as far as they were known."""
+def refused(
+    error: Exception, data: bytes, extension: str, facts: dict[str, Any]
+) -> tuple[str, str]:
+    """The class (columns.py) of what a decoder raised, and words for it: the decoder's own, or how
+    much is missing. `facts` as far as they were known."""
+    kind = _class(error, data, extension, facts)
+    if kind in ("undecodable", "wrong_magic") and (missing := cut_off(data)):
+        return "truncated", missing
+    return kind, words_of(error)
+
+
+def _class(error: Exception, data: bytes, extension: str, facts: dict[str, Any]) -> str:
     words = str(error).lower()
     if isinstance(error, (TooMuch, Image.DecompressionBombError)):
         return "bomb"
