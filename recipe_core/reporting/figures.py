@@ -16,6 +16,9 @@ if TYPE_CHECKING:  # plotly takes long to load: a scan must start without it
     from plotly.graph_objects import Figure
 
 LABEL_LENGTH = 28
+NARROWEST = 430
+"""Pixels of a chart's width at 900 pixels of the page, of which names can take a row."""
+ONE_ROW, NEXT_ROW = 24, 19
 FONT = "Inter, system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
 
 
@@ -42,7 +45,7 @@ def figure(chart: Chart, dark: bool = False) -> Figure:
 
 def _layout(d: Drawn, colours: Palette) -> dict[str, Any]:
     below = remark(d)
-    legend = len(d.series) > 1 and d.chart.kind != "heatmap"
+    names = _legend_height(d)
     return {
         "title": {
             "text": escaped(d.chart.title), "x": 0, "xref": "paper", "xanchor": "left",
@@ -56,10 +59,10 @@ def _layout(d: Drawn, colours: Palette) -> dict[str, Any]:
         "colorway": list(colours.series),
         "margin": {
             "l": 8, "r": 52 if d.chart.limits else 16, "b": 8,
-            "t": 44 + 20 * bool(below) + 24 * legend + 12 * bool(d.chart.limits),
+            "t": 44 + 20 * bool(below) + names + 12 * bool(d.chart.limits),
         },
         "height": _height(d),
-        "showlegend": legend,
+        "showlegend": names > 0,
         "legend": {"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom",
                    "traceorder": "normal", "title": None},
         "hoverlabel": {"bgcolor": colours.panel, "bordercolor": colours.rule,
@@ -71,7 +74,20 @@ def _layout(d: Drawn, colours: Palette) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _legend_height(d: Drawn) -> int:
+    """Pixels of the rows of names above a narrow chart; each name takes as much as the longest."""
+    if len(d.series) < 2 or d.chart.kind == "heatmap":
+        return 0
+    widest = 45 + 7 * max(len(name) for name, _ in d.series)
+    rows = math.ceil(len(d.series) / max(1, NARROWEST // widest))
+    return ONE_ROW + NEXT_ROW * (rows - 1)
+
+
 def _height(d: Drawn) -> int:
+    return _plot_height(d) + max(_legend_height(d) - ONE_ROW, 0)
+
+
+def _plot_height(d: Drawn) -> int:
     if d.chart.kind == "heatmap":
         return 130 + 30 * max(len(d.series), 2)
     if d.horizontal:

@@ -116,6 +116,18 @@ def test_what_is_left_out_is_said_and_the_largest_stay() -> None:
     assert drawn(BAR).note == ""
 
 
+def test_names_in_several_rows_get_room_below_the_title() -> None:
+    """Eight edits of a picture take four rows at 900 pixels, and the plot keeps its height."""
+
+    def drawn_with(names: list[str]) -> tuple[float, float]:
+        layout = figure(Chart("line", "T", "x", "y", [0, 1], {n: [0, 1] for n in names})).layout
+        return layout.margin.t, layout.height - layout.margin.t
+
+    short, plot = drawn_with(["recall", "precision"])
+    long, same_plot = drawn_with([f"{i} thumbnail at half size" for i in range(8)])
+    assert (long - short, same_plot) == (3 * 19, plot)
+
+
 def test_numbers_on_x_keep_their_order_names_are_sorted_only_when_cut() -> None:
     sizes = Chart("bar", "t", "group size", "groups", list(range(2, 60)), {"n": [1] * 57 + [9]})
     kept = list(drawn(sizes).x)
