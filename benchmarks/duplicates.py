@@ -17,9 +17,10 @@ import os
 import random
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.csv
@@ -101,6 +102,9 @@ class Thumbnails:
 
     def thumbnail(self, row: int) -> bytes | None:
         return self.data[row]
+
+    def shared_out(self, work: Callable[[Any], Any], parts: Iterable[Any]) -> Iterator[Any]:
+        return map(work, parts)
 
 
 def main(edited: int = 300) -> None:

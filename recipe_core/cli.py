@@ -44,9 +44,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = _parser().parse_args(words)
     alone = arguments is None and asked.run in (_scan, _check)  # a process of its own
     if alone:
+        from recipe_core.execution.forked import import_quietly
         from recipe_core.execution.memory import keep_freed
         from recipe_core.execution.without import hide
 
+        import_quietly()
         keep_freed()
         gc.set_threshold(SELDOM)
         hide(HIDDEN)
@@ -291,7 +293,7 @@ def _engine(asked: argparse.Namespace) -> Executor:
 
     first = asked.workspace is None or not (asked.workspace / "current").exists()
     ahead = "recipe_core.images.look" if first else ""
-    return engine(asked.engine, asked.workers, ahead, HIDDEN)
+    return engine(asked.engine, asked.workers, ahead, HIDDEN, keep=True)
 
 
 def _end_badly(progress: Any, e: BaseException) -> None:

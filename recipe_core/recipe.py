@@ -16,7 +16,7 @@ import os
 import platform
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -57,6 +57,8 @@ if TYPE_CHECKING:
     from recipe_core.store.views import Views
 
 T = TypeVar("T")
+P = TypeVar("P")
+R = TypeVar("R")
 STAGES = ("data", "skeleton", "overfit")
 """The recipe's stages that stand so far, in its order."""
 SUGGESTED = "suggested_label"
@@ -154,16 +156,21 @@ def scan(
     place = _open(workspace)
     wanted = chosen(check_ids)
     layers = _overrides(place, overrides)
-    executor = engine_named(engine, workers) if isinstance(engine, str) else engine
+    if isinstance(engine, str):
+        engine = engine_named(engine, workers, keep=True)
+    hands = engine if engine.quick else engine_named("local", keep=True)
     prepare(place)
-    with locked(place, command=f"recipe scan {source}", wait_s=wait_s):
-        evidence = _surveyed(source, format, place, executor, progress)
-        named = {m.name for c in wanted if c.id in (check_ids or ()) for m in c.measures}
-        return _judged(place, evidence, wanted, layers, named, progress)
+    try:
+        with locked(place, command=f"recipe scan {source}", wait_s=wait_s):
+            evidence = _surveyed(source, format, place, engine, progress)
+            named = {m.name for c in wanted if c.id in (check_ids or ()) for m in c.measures}
+            return _judged(place, evidence, wanted, layers, named, hands, progress)
+    finally:
+        hands.close()
 
 
 def _surveyed(
-    source: Path | str, format: str, place: Workspace, executor: Any, progress: Progress
+    source: Path | str, format: str, place: Workspace, executor: Executor, progress: Progress
 ) -> Evidence:
     """The pass over the files, committed as the workspace's results."""
     from recipe_core.data import survey
@@ -204,9 +211,10 @@ def _judged(
     wanted: Sequence[Check],
     layers: Overrides,
     named: Set[str],
+    hands: Executor,
     progress: Progress,
 ) -> Report:
-    evidence, failed = _with_measures(place, evidence, wanted, named, progress)
+    evidence, failed = _with_measures(place, evidence, wanted, named, hands, progress)
     findings = []
     for i, check in enumerate(wanted):
         progress(f"judging {check.id}", i, len(wanted))
@@ -233,7 +241,7 @@ def _finding(
 
 def _with_measures(
     place: Workspace, evidence: Evidence, wanted: Sequence[Check], named: Set[str],
-    progress: Progress,
+    hands: Executor, progress: Progress,
 ) -> tuple[Evidence, dict[str, Finding]]:  # fmt: skip
     """Evidence with every whole-table measure the checks need; those that broke, by name.
 
@@ -242,7 +250,7 @@ def _with_measures(
     needed = {m.name: m for c in wanted for m in c.measures
               if not m.asked or (m.name in named and not m.by)
               or results.stored_measure(place, m, evidence)[1]}  # fmt: skip
-    held = files(place, evidence)
+    held = files(place, evidence, hands)
     names = dict(_named_measures(place))
     tables, failed = dict(evidence.tables), {}
     for measure in needed.values():
@@ -615,9 +623,11 @@ def _query(place: Workspace) -> SampleQuery:
 class _StoredFiles:
     """Files of a workspace: thumbnails from its pack, originals from the data set."""
 
-    def __init__(self, place: Workspace, found: Evidence) -> None:
+    def __init__(self, place: Workspace, found: Evidence, hands: Executor | None) -> None:
         from recipe_core.data.survey import thumbnails_of
+        from recipe_core.execution.here import Here
 
+        self._hands = hands or Here()
         self.folder: Path | None = place.path / "embeddings"
         self._found = found
         self._pack = thumbnails_of(place, found.samples)
@@ -637,10 +647,15 @@ class _StoredFiles:
         path = os.path.join(os.fsencode(self._found.dataset.root), file)
         return read_bytes(FileRef(row, path, member.as_py()))
 
+    def shared_out(self, work: Callable[[P], R], parts: Iterable[P]) -> Iterator[R]:
+        from recipe_core.execution.sharing import shared_out
 
-def files(place: Workspace, found: Evidence) -> Files:
-    """The bytes behind the rows of this evidence."""
-    return _StoredFiles(place, found)
+        return shared_out(self._hands, work, parts)
+
+
+def files(place: Workspace, found: Evidence, hands: Executor | None = None) -> Files:
+    """The bytes behind the rows of this evidence; `hands` work for its measures (None: here)."""
+    return _StoredFiles(place, found, hands)
 
 
 def thumbnail(workspace: Path | str, row: int) -> bytes | None:

@@ -7,7 +7,6 @@ over each other, tell how alike they are (images/likeness.py).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -24,10 +23,10 @@ from recipe_core.images.likeness import (
     SIDE,
     TURNS,
     WHOLE,
+    Overlay,
+    all_squashed,
     coarseness,
-    likeness,
-    squashed,
-    turned_pictures,
+    overlaid,
 )
 from recipe_core.kernel.check import Measure
 from recipe_core.kernel.evidence import Evidence, Files
@@ -49,9 +48,8 @@ LATER = np.array([0 if not w.turn and w.still == w.moving == WHOLE else 4 if w.p
 """(ways,) bits by which a pair is put off: among 100,000 different pictures pairs of the whole at
 6 bits were as often alike as turned or trimmed ones at 4 and crops, which have most tries, at 2."""
 FEW = 16  # rows of one hash that are all paired with each other; more are paired as a star
-BATCH = 64  # pairs laid over each other at once
+BATCH = 32  # pairs laid over each other, or thumbnails read, by one worker at once
 SLICE = 50_000  # pairs whose pictures are held at once: at most 400 MB
-THREADS = 2
 CLEAR, STEP, CROWD = 0.85, 0.05, 0.05
 """Where copies begin in most data sets; and what a crowd of look-alikes is: pairs just below there
 for more than one picture in twenty, and not half as many just above."""
@@ -311,20 +309,21 @@ def _laid_over(
         part = slice(at, at + SLICE)
         ends = np.concatenate([found.a[part], found.b[part]])
         places, where = np.unique(ends, return_inverse=True)
-        squares = np.empty((len(places), SIDE, SIDE), np.uint8)
-        with ThreadPoolExecutor(THREADS) as threads:
-            read = threads.map(lambda row: _square(files, int(row)), rows[places])
-            for k, square in enumerate(read):
-                if k % BATCH == 0:
-                    progress("comparing pictures", at, len(result))
-                squares[k] = square
+        squares = _squares(files, rows[places], progress)
         a, b = np.split(where, 2)
-        result[part] = compared(squares, coarse[places], a, b, found.way[part], progress)
+        result[part] = compared(squares, coarse[places], a, b, found.way[part], files, progress)
     return result
 
 
-def _square(files: Files, row: int) -> npt.NDArray[np.uint8]:
-    return _of_thumbnail(files, row, squashed, np.zeros((SIDE, SIDE), np.uint8))
+def _squares(files: Files, rows: Rows, progress: Progress) -> npt.NDArray[np.uint8]:
+    """(n, 64, 64) the thumbnails of these rows, squashed."""
+    squares = np.empty((len(rows), SIDE, SIDE), np.uint8)
+    starts = range(0, len(rows), BATCH)
+    jpegs = ([files.thumbnail(int(row)) for row in rows[at : at + BATCH]] for at in starts)
+    for at, some in zip(starts, files.shared_out(all_squashed, jpegs), strict=True):
+        progress("reading thumbnails", at, len(rows))
+        squares[at : at + BATCH] = some
+    return squares
 
 
 def _of_thumbnail(files: Files, row: int, what: Callable[[bytes], T], otherwise: T) -> T:
@@ -333,22 +332,28 @@ def _of_thumbnail(files: Files, row: int, what: Callable[[bytes], T], otherwise:
 
 
 def compared(
-    squares: npt.NDArray[np.uint8], coarse: Rows, a: Rows, b: Rows, way: Rows, progress: Progress
-) -> npt.NDArray[np.float32]:
+    squares: npt.NDArray[np.uint8], coarse: Rows, a: Rows, b: Rows, way: Rows, files: Files,
+    progress: Progress,
+) -> npt.NDArray[np.float32]:  # fmt: skip
     """(k,) similarity of the pairs (squares[a], squares[b]), each laid over as WAYS[way] says.
 
     coarse  (n,) likeness.coarseness of each square; a pair is as coarse as its coarser one
     """
+
+    def overlay(batch: Rows) -> Overlay:
+        how, first = WAYS[int(way[batch[0]])], both[batch[0]]
+        pair = squares[a[batch]], squares[b[batch]]
+        return Overlay(*pair, how.turn, how.still, how.moving, int(first))
+
     result = np.zeros(len(a), np.float32)
     both = np.maximum(coarse[a], coarse[b])
     batches = list(_batches(way, both))
-    with ThreadPoolExecutor(THREADS) as threads:
-        done = 0
-        found = threads.map(lambda batch: _compared(squares, both, a, b, way, batch), batches)
-        for batch, values in zip(batches, found, strict=True):
-            progress("comparing pictures", done, len(a))
-            result[batch] = values
-            done += len(batch)
+    done = 0
+    found = files.shared_out(overlaid, map(overlay, batches))
+    for batch, values in zip(batches, found, strict=True):
+        progress("comparing pictures", done, len(a))
+        result[batch] = values
+        done += len(batch)
     return result
 
 
@@ -359,15 +364,6 @@ def _batches(way: Rows, coarse: Rows) -> Iterator[Rows]:
         members = np.flatnonzero(kinds == kind)
         for i in range(0, len(members), BATCH):
             yield members[i : i + BATCH]
-
-
-def _compared(
-    squares: npt.NDArray[np.uint8], coarse: Rows, a: Rows, b: Rows, way: Rows, batch: Rows
-) -> npt.NDArray[np.float32]:
-    how = WAYS[int(way[batch[0]])]
-    still = squares[a[batch]].astype(np.float32)
-    moving = turned_pictures(squares[b[batch]].astype(np.float32), how.turn)
-    return likeness(still, moving, how.still, how.moving, int(coarse[batch[0]]))
 
 
 NEAR = Measure("near_pairs", 5, ("content_hash", "error"), measure_near)

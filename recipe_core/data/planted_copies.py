@@ -8,20 +8,17 @@ of it are real copies: so it gives a lower bound of precision.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import simplejpeg
-from PIL import Image, ImageDraw, ImageOps
 
 from recipe_core.data.near_pairs import FLOOR, NEAR, RADIUS, compared, recorded
 from recipe_core.data.pixel_copies import firsts
 from recipe_core.images.copy_keys import FLAT, WAYS, Keys, keys_of
-from recipe_core.images.likeness import SIDE, TURNS, WHOLE, coarseness, has_detail, squashed
-from recipe_core.images.thumbnails import QUALITY
+from recipe_core.images.edits import EDITS, edited
+from recipe_core.images.likeness import SIDE, TURNS, WHOLE, has_detail
 from recipe_core.kernel.check import Measure
 from recipe_core.kernel.evidence import Evidence, Files
 from recipe_core.kernel.intervals import wilson
@@ -29,11 +26,9 @@ from recipe_core.kernel.nouns import Chart
 from recipe_core.kernel.progress import Progress, silent
 
 Floats = npt.NDArray[np.float64]
-Edit = Callable[[Image.Image, np.random.Generator], Image.Image]
 
 SAMPLED = 48  # pictures: a recall of 1 is then at least 0.93 an edit, 0.99 over all (95 %)
 SEED = 0
-THREADS = 2
 STEPS = np.round(np.linspace(FLOOR, 1, 21), 3)
 """Similarities at which the curve is drawn."""
 
@@ -56,46 +51,6 @@ turn        as in near_pairs
 """
 
 
-def _jpeg(picture: Image.Image, quality: int) -> bytes:
-    pixels = np.ascontiguousarray(np.asarray(picture)[:, :, None])
-    return bytes(simplejpeg.encode_jpeg(pixels, quality, "GRAY"))
-
-
-def _recompressed(p: Image.Image, _: np.random.Generator) -> Image.Image:
-    return Image.fromarray(simplejpeg.decode_jpeg(_jpeg(p, 30), colorspace="GRAY")[:, :, 0])
-
-
-def _halved(p: Image.Image, _: np.random.Generator) -> Image.Image:
-    return p.resize((max(p.width // 2, 1), max(p.height // 2, 1)), Image.Resampling.BILINEAR)
-
-
-def _cropped(p: Image.Image, rng: np.random.Generator) -> Image.Image:
-    w, h = max(round(p.width * 0.95), 1), max(round(p.height * 0.95), 1)
-    x, y = int(rng.integers(p.width - w + 1)), int(rng.integers(p.height - h + 1))
-    return p.crop((x, y, x + w, y + h))
-
-
-def _captioned(p: Image.Image, _: np.random.Generator) -> Image.Image:
-    edited = p.copy()
-    ImageDraw.Draw(edited).rectangle((0, int(p.height * 0.9), *p.size), fill=0)
-    return edited
-
-
-BRIGHTER = [min(round(1.3 * v), 255) for v in range(256)]
-EDITS: Mapping[str, Edit] = {
-    "recompressed": _recompressed,
-    "thumbnail at half size": _halved,  # harder than half of a picture larger than that
-    "cropped to 95 %": _cropped,
-    "brighter by 30 %": lambda p, _: p.point(BRIGHTER),
-    "grey": lambda p, _: p,  # likeness is judged on luma, which this edit leaves as it is
-    "captioned": _captioned,
-    "tilted 2 degrees": lambda p, rng: p.rotate(
-        float(rng.choice([-2.0, 2.0])), Image.Resampling.BILINEAR
-    ),
-    "mirrored": lambda p, _: ImageOps.mirror(p),
-}
-
-
 def measure_planted(evidence: Evidence, files: Files, progress: Progress) -> pa.Table:
     """PLANTED_FIELDS, len(EDITS) rows for each of at most SAMPLED pictures with something to see.
 
@@ -103,8 +58,8 @@ def measure_planted(evidence: Evidence, files: Files, progress: Progress) -> pa.
     """
     rows = spread(firsts(evidence), SAMPLED)
     progress("planting copies", 0, len(rows))
-    with ThreadPoolExecutor(THREADS) as threads:
-        made = list(threads.map(lambda row: _edited(files.thumbnail(int(row)), int(row)), rows))
+    parts = ((SEED, int(row), files.thumbnail(int(row))) for row in rows)
+    made = list(files.shared_out(edited, parts))
     there = np.array([m is not None for m in made], np.bool_)
     squares = np.array([m[0] for m in made if m is not None], np.uint8)
     if not len(squares):
@@ -112,7 +67,7 @@ def measure_planted(evidence: Evidence, files: Files, progress: Progress) -> pa.
     seen = has_detail(squares[:, 0].astype(np.float32), FLAT)
     least, small_too = recorded(evidence.table(NEAR.name))
     coarse = np.array([m[1] for m in made if m is not None], np.int64) * small_too
-    return _table(rows[there][seen], squares[seen], coarse[seen], least)
+    return _table(rows[there][seen], squares[seen], coarse[seen], least, files)
 
 
 def spread(rows: npt.NDArray[np.int64], k: int) -> npt.NDArray[np.int64]:
@@ -123,24 +78,9 @@ def spread(rows: npt.NDArray[np.int64], k: int) -> npt.NDArray[np.int64]:
     return rows[place.astype(np.int64)]
 
 
-def _edited(
-    thumbnail: bytes | None, row: int
-) -> tuple[list[npt.NDArray[np.uint8]], list[int]] | None:
-    """The squashed picture, then its edits in their order, and how coarse each is; None without."""
-    if not thumbnail:
-        return None
-    try:
-        grey = simplejpeg.decode_jpeg(thumbnail, colorspace="GRAY")[:, :, 0]
-        picture, rng = Image.fromarray(grey), np.random.default_rng([SEED, row])
-        all_ = [thumbnail, *(_jpeg(edit(picture, rng), QUALITY) for edit in EDITS.values())]
-        return [squashed(jpeg) for jpeg in all_], [coarseness(jpeg) for jpeg in all_]
-    except ValueError:
-        return None
-
-
 def _table(
     rows: npt.NDArray[np.int64], squares: npt.NDArray[np.uint8],
-    coarse: npt.NDArray[np.int64], least: float,
+    coarse: npt.NDArray[np.int64], least: float, files: Files,
 ) -> pa.Table:  # fmt: skip
     """From (n, 1 + edits, 64, 64) squares, the original first, and (n, 1 + edits) coarseness."""
     n, k = len(rows), len(EDITS)
@@ -151,7 +91,7 @@ def _table(
     a, b, distance, way = nominated(keys, original, copy)
     near = distance <= RADIUS
     similarity = np.zeros(len(copy), np.float32)
-    similarity[near] = compared(flat, coarse.ravel(), a[near], b[near], way[near], silent)
+    similarity[near] = compared(flat, coarse.ravel(), a[near], b[near], way[near], files, silent)
     similarity[similarity < least] = 0
     turn = [TURNS[WAYS[w].turn] for w in way]
     columns = [list(EDITS) * n, np.repeat(rows, k), distance, similarity, turn]

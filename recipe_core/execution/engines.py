@@ -20,10 +20,12 @@ OWN_CGROUP = Path("/proc/self/cgroup")
 
 
 def engine(
-    name: str, workers: int | None = None, ahead: str = "", without: tuple[str, ...] = ()
-) -> Executor:
+    name: str, workers: int | None = None, ahead: str = "", without: tuple[str, ...] = (),
+    keep: bool = False,
+) -> Executor:  # fmt: skip
     """The engine called `name`; `workers` >= 1, by default one per usable core.
 
+    keep   local workers wait for a further map until `close`
     ahead  module that local workers import at once, without those modules; '' starts none ahead
     One local worker is still a process of its own: protection from a crash needs one.
     Raises UnknownName for another name, BadSetting for workers < 1, Misuse for "ray" without Ray.
@@ -42,7 +44,7 @@ def engine(
         return RayEngine(workers)
     from recipe_core.execution.processes import LocalProcesses
 
-    local = LocalProcesses(workers or usable_cores())
+    local = LocalProcesses(workers or usable_cores(), keep)
     if ahead:
         local.start_ahead(ahead, without)
     return local

@@ -5,7 +5,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Generic, Literal, Protocol, TypeVar
+from typing import ClassVar, Generic, Literal, Protocol, TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -48,7 +48,12 @@ class Done(Generic[T, R]):
 
 
 class Executor(Protocol):
-    """Maps a job over chunks. Chunks that had to be run again may come back in smaller pieces."""
+    """Maps a job over chunks. Chunks that had to be run again may come back in smaller pieces.
+
+    quick  a map that lasts a tenth of a second is worth its start
+    """
+
+    quick: ClassVar[bool]
 
     def map(
         self, job: Job[T, R], chunks: Iterable[Sequence[T]]
@@ -61,6 +66,9 @@ class Executor(Protocol):
         Raises Misuse where the job or an item cannot be pickled, RecipeError where no worker can
         be started.
         """
+
+    def close(self) -> None:
+        """Ends the workers that wait for a further map; one that comes starts new ones."""
 
 
 @dataclass(frozen=True)

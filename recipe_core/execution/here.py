@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from recipe_core.execution.executor import Attempt, Done, Job, R, T, last_line, one_by_one
 
@@ -17,6 +18,8 @@ from recipe_core.execution.executor import Attempt, Done, Job, R, T, last_line, 
 class Here:
     """Runs every chunk in the calling process and thread."""
 
+    quick: ClassVar[bool] = True
+
     def map(
         self, job: Job[T, R], chunks: Iterable[Sequence[T]]
     ) -> Generator[Done[T, R], None, None]:
@@ -24,6 +27,9 @@ class Here:
         for chunk in chunks:
             if len(chunk):
                 yield from _run(job, Attempt(tuple(chunk)))
+
+    def close(self) -> None:
+        """Nobody waits here."""
 
 
 def _run(job: Job[T, R], attempt: Attempt[T]) -> Iterator[Done[T, R]]:

@@ -1,14 +1,16 @@
 """How does a file that kills its decoder cost that file only? Work runs in processes of our own.
 
-One process per worker, each started afresh (never forked: the driver may have threads; not by
-multiprocessing either, whose spawn runs the driver's __main__ again and takes its environment).
-The driver is one loop in the caller's thread: hand out chunks, read answers, look at the signs of
-life, replace the dead. POSIX only.
+One process per worker, started afresh, for the driver may have threads (not by multiprocessing,
+whose spawn runs the driver's __main__ again and takes its environment); those that are started
+ahead of the work are copies of the driver where that is safe (forked.py). The driver is one loop
+in the caller's thread: hand out chunks, read answers, look at the signs of life, replace the dead.
+POSIX only.
 """
 
 from __future__ import annotations
 
 import contextlib
+import importlib
 import json
 import mmap
 import os
@@ -22,7 +24,7 @@ import time
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import IO, Any, Generic
+from typing import IO, Any, ClassVar, Generic, NoReturn
 
 from recipe_core.execution.backlog import IN_FLIGHT, Backlog
 from recipe_core.execution.executor import (
@@ -34,6 +36,7 @@ from recipe_core.execution.executor import (
     again_after_crash,
     last_line,
 )
+from recipe_core.execution.forked import Copy, alone, copy
 from recipe_core.execution.worker import (
     HEADER,
     JOB_NUMBER,
@@ -41,14 +44,15 @@ from recipe_core.execution.worker import (
     RAISED,
     READY,
     UNABLE,
+    serve,
 )
 from recipe_core.kernel.errors import Misuse, RecipeError
 
 PIPE_BYTES = 1 << 20
 """A worker whose answer fits goes on at once, even while the driver writes a shard."""
 TICK = 0.1
-AHEAD = 4
-"""Workers started before it is known how much work there is."""
+AHEAD, COPIED_AHEAD = 4, 16
+"""Workers started before it is known how much work there is: afresh, and as copies."""
 START_SECONDS = 120.0
 """A worker that has not imported the work by then never will (slow network disks take many)."""
 ONE_THREAD = dict.fromkeys(
@@ -65,42 +69,61 @@ BOOT = (
 class LocalProcesses:
     """Runs chunks in `workers` (>= 1) processes on this machine.
 
-    idle  workers that were started ahead and have no work yet; they end with this process
+    keep  workers that have done a map's work wait for the next one until `close`
+    idle  workers that wait, or were started ahead; they end with this process
     """
 
+    quick: ClassVar[bool] = True
+
     workers: int
+    keep: bool = False
     idle: list[_Member[Any]] = field(default_factory=list, repr=False, compare=False)
 
     def start_ahead(self, module: str, without: tuple[str, ...] = ()) -> None:
-        """Starts up to AHEAD workers that import the module (see Job.without) while we list files.
+        """Starts workers that have imported the module, or do while we list files; see Job.without.
 
         The next `map` takes them; a worker whose import fails says so when it is given work.
         """
-        for _ in range(min(self.workers, AHEAD)):
-            self.idle.append(_started(module, without))
+        copied = alone()
+        if copied:
+            with contextlib.suppress(Exception):
+                importlib.import_module(module)
+            copied = alone()
+        for _ in range(min(self.workers, COPIED_AHEAD if copied else AHEAD)):
+            self.idle.append(_started(module, without, copied))
 
     def map(
         self, job: Job[T, R], chunks: Iterable[Sequence[T]]
     ) -> Generator[Done[T, R], None, None]:
         """See `executor.Executor`. What the work prints is thrown away."""
         crew: _Crew[T, R] = _Crew(job.seconds_per_item, _packed(job), self.idle, Backlog(chunks))
+        kept = False
         try:
-            while True:
-                crew.hand_out(self.workers)
-                if not crew.members:
-                    return
+            while crew.hand_out(self.workers):
                 yield from crew.listen()
                 yield from crew.give_up_the_stalled()
+            kept = self.keep
         finally:
-            crew.stop()
+            if kept:
+                crew.rest()
+            else:
+                crew.stop()
+                self.close()
             crew.selector.close()
+
+    def close(self) -> None:
+        """See `executor.Executor`."""
+        for member in self.idle:
+            member.process.kill()
+        while self.idle:
+            self.idle.pop().end()
 
 
 @dataclass(eq=False)
 class _Member(Generic[T]):
     """A worker process as the driver sees it. `tasks`: in order, the first one is at work."""
 
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes] | Copy
     orders: int
     answers: int
     signs: memoryview[float]
@@ -179,21 +202,20 @@ class _Crew(Generic[T, R]):
     looked: float = field(default_factory=time.monotonic)
     excused_until: float = 0.0
 
-    def hand_out(self, most: int) -> None:
-        """Gives work to whoever has room; hires up to `most`; lets go when all is done."""
+    def hand_out(self, most: int) -> bool:
+        """Gives work to whoever has room; hires up to `most`. False where all is done."""
         while True:
             member = min(self.members, key=lambda m: len(m.tasks), default=None)
             room = len(self.members) < most
             if member and len(member.tasks) >= (1 if room else IN_FLIGHT):
                 member = None
             if not member and not room:
-                return
+                return True
             attempt = self.backlog.take()
             if attempt is None:
                 break
             self._give(member or self._hire(), attempt)
-        if not any(m.tasks for m in self.members):
-            self.stop()
+        return any(m.tasks for m in self.members)
 
     def listen(self) -> Iterator[Done[T, R]]:
         """Waits up to a tick for answers and passes them on; buries the dead."""
@@ -230,12 +252,17 @@ class _Crew(Generic[T, R]):
 
     def stop(self) -> None:
         """Ends every worker at once; nothing of theirs needs tidying."""
-        for member in (*self.members, *self.idle):
+        for member in self.members:
             member.process.kill()
-        while self.idle:
-            self.idle.pop().end()
         while self.members:
             self._dismiss(self.members[-1])
+
+    def rest(self) -> None:
+        """Has every worker wait for the next map, now that all is done."""
+        while self.members:
+            member = self.members.pop()
+            self._unwatch(member)
+            self.idle.append(member)
 
     def _give(self, member: _Member[T], attempt: Attempt[T]) -> None:
         self.number += 1
@@ -259,7 +286,7 @@ class _Crew(Generic[T, R]):
 
     def _hire(self) -> _Member[T]:
         member: _Member[T] = self.idle.pop() if self.idle else _started()
-        member.started = time.monotonic()
+        member.started, member.ready = time.monotonic(), False
         self.members.append(member)
         self.selector.register(member.answers, selectors.EVENT_READ, member)
         self._order(member, JOB_NUMBER, self.job)
@@ -306,13 +333,16 @@ class _Crew(Generic[T, R]):
         """Forgets a worker; the chunks it had not begun go back to the front of the queue."""
         self.members.remove(member)
         self.backlog.put_back([attempt for _, attempt in member.tasks])
+        self._unwatch(member)
+        member.end()
+
+    def _unwatch(self, member: _Member[T]) -> None:
         for fd in (member.orders, member.answers):
             if fd in self.selector.get_map():
                 self.selector.unregister(fd)
-        member.end()
 
 
-def _started(module: str = "", without: tuple[str, ...] = ()) -> _Member[Any]:
+def _started(module: str = "", without: tuple[str, ...] = (), copied: bool = False) -> _Member[Any]:
     """A new worker process with its two pipes and its shared memory; see `worker.serve`."""
     orders_out, orders = os.pipe()
     answers, answers_in = os.pipe()
@@ -327,13 +357,9 @@ def _started(module: str = "", without: tuple[str, ...] = ()) -> _Member[Any]:
             signs = memoryview(shared).cast("d")
             signs[0] = signs[1] = -1.0
             fds = {"orders": orders_out, "answers": answers_in, "life": life.fileno()}
-            ahead = {"module": module, "without": without}
-            told = json.dumps({"path": sys.path, "driver": os.getpid(), **fds, **ahead})
-            process = subprocess.Popen(
-                [sys.executable, "-P", "-c", BOOT, told],
-                stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-                pass_fds=tuple(fds.values()), env={**os.environ, **ONE_THREAD},
-            )  # fmt: skip
+            told = {**fds, "driver": os.getpid(), "module": module, "without": without}
+            start = _copied if copied else _afresh
+            process = start(told, tuple(fds.values()), output)
     except OSError as e:
         os.close(orders)
         os.close(answers)
@@ -345,7 +371,25 @@ def _started(module: str = "", without: tuple[str, ...] = ()) -> _Member[Any]:
     return _Member(process, orders, answers, signs, output, time.monotonic())
 
 
-def _exit_code(process: subprocess.Popen[bytes]) -> int:
+def _afresh(
+    told: dict[str, Any], fds: tuple[int, ...], output: IO[bytes]
+) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-P", "-c", BOOT, json.dumps({"path": sys.path, **told})],
+        stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+        pass_fds=fds, env={**os.environ, **ONE_THREAD},
+    )  # fmt: skip
+
+
+def _copied(told: dict[str, Any], fds: tuple[int, ...], output: IO[bytes]) -> Copy:
+    def run() -> NoReturn:
+        os.environ.update(ONE_THREAD)
+        serve(**told)
+
+    return copy(run, fds, output.fileno())
+
+
+def _exit_code(process: subprocess.Popen[bytes] | Copy) -> int:
     """The code of a process whose pipe has closed: it ends, or it has lost its mind."""
     try:
         return process.wait(timeout=1)

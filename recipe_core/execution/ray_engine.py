@@ -12,7 +12,7 @@ import os
 import time
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic
+from typing import Any, ClassVar, Generic
 
 from recipe_core.execution.backlog import IN_FLIGHT, Backlog
 from recipe_core.execution.executor import (
@@ -32,6 +32,8 @@ from recipe_core.kernel.errors import Misuse, RecipeError
 class RayEngine:
     """Runs chunks in `workers` Ray actors of one CPU each; by default as many as Ray has CPUs."""
 
+    quick: ClassVar[bool] = False
+
     def __init__(self, workers: int | None = None) -> None:
         self.workers = workers
         self._ray = _imported()
@@ -47,6 +49,9 @@ class RayEngine:
         finally:
             if ours:
                 self._ray.shutdown()
+
+    def close(self) -> None:
+        """Every map ends its own actors."""
 
 
 def _imported() -> Any:

@@ -23,7 +23,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from recipe_core.execution.executor import Work, last_line
 from recipe_core.execution.memory import keep_freed
@@ -43,7 +43,7 @@ Inbox = queue.SimpleQueue[tuple[int, bytes]]
 
 def serve(
     orders: int, answers: int, life: int, driver: int, module: str, without: Sequence[str]
-) -> None:
+) -> NoReturn:
     """Works until the driver closes the orders or dies; never returns.
 
     orders, answers   file descriptors of the two pipes
@@ -90,7 +90,7 @@ def _listen(orders: int, inbox: Inbox) -> None:
     os._exit(0)
 
 
-def _work_through(inbox: Inbox, answers: int, signs: memoryview[float]) -> None:
+def _work_through(inbox: Inbox, answers: int, signs: memoryview[float]) -> NoReturn:
     def beat(index: int) -> None:
         signs[2] = time.monotonic()  # before the index: a new index with an old time looks stalled
         signs[1] = index
@@ -98,6 +98,9 @@ def _work_through(inbox: Inbox, answers: int, signs: memoryview[float]) -> None:
     work = _unpack_job(answers, inbox.get()[1])
     while True:
         number, payload = inbox.get()
+        if number == JOB_NUMBER:
+            work = _unpack_job(answers, payload)
+            continue
         beat(-1)
         signs[0] = number
         kind, answer = _answer(work, payload, beat)

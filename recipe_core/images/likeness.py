@@ -69,6 +69,15 @@ def squashed(jpeg: bytes) -> npt.NDArray[np.uint8]:
     return np.rint(squares(grey.astype(np.float32))).astype(np.uint8)
 
 
+def all_squashed(jpegs: Sequence[bytes | None]) -> npt.NDArray[np.uint8]:
+    """(n, 64, 64) uint8: `squashed` of each, black where there is no thumbnail."""
+    result = np.zeros((len(jpegs), SIDE, SIDE), np.uint8)
+    for square, jpeg in zip(result, jpegs, strict=True):
+        if jpeg:
+            square[:] = squashed(jpeg)
+    return result
+
+
 def coarseness(jpeg: bytes) -> int:
     """0 … COARSEST: how much coarser than BLUR the detail of a thumbnail is, in factors of √2.
 
@@ -160,6 +169,27 @@ def has_detail(pictures: Pictures, least: float) -> npt.NDArray[np.bool_]:
     unsure = np.flatnonzero(~enough)
     enough[unsure] = _fine(pictures[unsure]).std(axis=(1, 2)) >= least
     return np.asarray(enough)
+
+
+class Overlay(NamedTuple):
+    """Pairs of pictures that are laid over each other in one way; what `overlaid` is told.
+
+    still, moving  (n, 64, 64) uint8; the moving one is turned as TURNS[turn] says first
+    """
+
+    still: npt.NDArray[np.uint8]
+    moving: npt.NDArray[np.uint8]
+    turn: int
+    still_region: Region
+    moving_region: Region
+    coarse: int
+
+
+def overlaid(pairs: Overlay) -> npt.NDArray[np.float32]:
+    """(n,) the `likeness` of each pair."""
+    moving = turned_pictures(pairs.moving.astype(np.float32), pairs.turn)
+    regions = pairs.still_region, pairs.moving_region
+    return likeness(pairs.still.astype(np.float32), moving, *regions, pairs.coarse)
 
 
 def likeness(

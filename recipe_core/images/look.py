@@ -216,7 +216,7 @@ def _group(path: bytes, changed: int, size: int, group: int) -> pa.Array:
 
     with pq.ParquetFile(os.fsdecode(path)) as container:
         name = _picture_column(container.schema_arrow)
-        table = container.read_row_group(group, columns=[name])
+        table = container.read_row_group(group, columns=[name], use_threads=False)
     return table[name].combine_chunks() if table[name].num_chunks > 1 else table[name].chunk(0)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -17,10 +17,12 @@ from recipe_core.kernel.errors import MissingInput
 from recipe_core.kernel.nouns import Dataset
 
 T = TypeVar("T")
+P = TypeVar("P")
+R = TypeVar("R")
 
 
 class Files(Protocol):
-    """The bytes behind the rows, for measures only: a judge never gets this."""
+    """The bytes behind the rows and the cores to work on, for measures only: no judge gets this."""
 
     folder: Path | None
     """Where a measure may keep what is dear to make again; None: nowhere."""
@@ -30,6 +32,13 @@ class Files(Protocol):
 
     def thumbnail(self, row: int) -> bytes | None:
         """The sample's thumbnail (JPEG), None where the picture could not be decoded."""
+
+    def shared_out(self, work: Callable[[P], R], parts: Iterable[P]) -> Iterator[R]:
+        """`work` of every part, in the parts' order, worked out by as many processes as there are.
+
+        `work` is a function of a module that imports little; it, parts and results are pickled.
+        `parts` is read lazily. Raises RecipeError where a part has no result.
+        """
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import importlib
 import os
 import signal
 import time
@@ -106,6 +108,27 @@ def bulky(items: Sequence[bytes], beat: Beat) -> tuple[pa.Table, list[bytes]]:
 
 def environment(items: Sequence[str], beat: Beat) -> list[str]:
     return [os.environ[name] for name in items]
+
+
+def importable(items: Sequence[str], beat: Beat) -> bool:
+    """Whether the one module named can be imported."""
+    beat(0)
+    with contextlib.suppress(ModuleNotFoundError):
+        importlib.import_module(items[0])
+        return True
+    return False
+
+
+def late(part: tuple[int, float]) -> int:
+    """The first number, after that many seconds."""
+    time.sleep(part[1])
+    return part[0]
+
+
+def in_trouble(trouble: str) -> str:
+    """What `troubled` does, for one part of a measure."""
+    TROUBLES[trouble]()
+    return trouble
 
 
 def chatter(items: Sequence[int], beat: Beat) -> int:

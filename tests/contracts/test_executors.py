@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import random
 import signal
@@ -28,6 +29,7 @@ from recipe_core.execution.executor import (
 )
 from recipe_core.execution.here import Here
 from recipe_core.execution.processes import LocalProcesses
+from recipe_core.execution.sharing import shared_out
 from recipe_core.kernel.errors import BadSetting, Misuse, RecipeError, UnknownName
 from tests.contracts import executor_work as work
 
@@ -365,6 +367,118 @@ def test_workers_started_ahead_do_the_work_and_end_with_it(tmp_path: Path, n: in
     done = list(early.map(Job(work.sign, 30), ([str(tmp_path)] for _ in range(n))))
     assert len(done) == n and {d.result for d in done} <= started
     assert not early.idle and _eventually(lambda: not any(map(_living, started)))
+
+
+COPYING = """
+    import json, os, sys, threading, time
+    from recipe_core.execution.executor import Job
+    from recipe_core.execution.forked import Copy
+    from recipe_core.execution.processes import LocalProcesses
+
+    os.environ["MARK"] = "of the driver"
+    if sys.argv[1] == "threads":
+        threading.Thread(target=threading.Event().wait, daemon=True).start()
+    engine = LocalProcesses(2)
+    engine.start_ahead("tests.contracts.executor_work", ("colorsys",))
+    from tests.contracts import executor_work as work
+
+    copies = [isinstance(m.process, Copy) for m in engine.idle]
+    end = time.monotonic() + 30  # a copy closes what it does not need in a moment
+    while True:
+        files = [len(os.listdir(f"/proc/{m.process.pid}/fd")) for m in engine.idle]
+        if max(files) < 8 or time.monotonic() > end:
+            break
+    told = json.loads(sys.argv[2])
+    done = list(engine.map(Job(getattr(work, sys.argv[3]), 4.0), told))
+    print(json.dumps([copies, files, [[d.items, d.result, d.failure, d.detail] for d in done]]))
+"""
+"""Loads nothing that starts a thread, so that workers started ahead are copies of it."""
+
+
+def _copying(how: str, chunks: Sequence[Sequence[str]], what: str) -> list[Any]:
+    said = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(COPYING), how, json.dumps(chunks), what],
+        cwd=ROOT, capture_output=True, check=True, timeout=120, text=True,
+    )  # fmt: skip
+    assert said.stderr == ""
+    found: list[Any] = json.loads(said.stdout)
+    return found
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="copies are made on Linux only")
+def test_a_driver_without_threads_is_copied_and_an_item_costs_itself_only() -> None:
+    items = [f"{trouble} {k}" for k in range(2) for trouble in work.OUTCOME if trouble != "secret"]
+    copies, files, done = _copying("alone", [items[:5], items[5:9], items[9:]], "troubled")
+    assert copies == [True, True]
+    assert max(files) < 8  # the standard streams, two pipes, the shared memory and its file
+    assert sorted(i for d in done for i in d[0]) == sorted(items)
+    for (item, *_), _, failure, _ in (d for d in done if d[2]):
+        assert failure == work.OUTCOME[item.split()[0]]
+    fine = [i for d in done if not d[2] for i in d[0]]
+    assert sorted(fine) == ["fine 0", "fine 1"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="copies are made on Linux only")
+def test_a_copy_has_one_thread_hides_modules_and_says_nothing_aloud() -> None:
+    asked = ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MARK"]
+    _, _, done = _copying("alone", [asked], "environment")
+    assert done[0][1] == ["1", "1", "of the driver"]
+    _, _, done = _copying("alone", [["1", "2"]], "chatter")
+    assert done[0][1] == 2
+    _, _, done = _copying("alone", [["colorsys"], ["wave"]], "importable")
+    assert {d[0][0]: d[1] for d in done} == {"colorsys": False, "wave": True}
+
+
+def test_a_driver_with_threads_is_never_copied() -> None:
+    copies, _, done = _copying("threads", [["fine 1"], ["segfault 1"]], "troubled")
+    assert copies == [False, False]
+    assert {d[0][0]: d[2] for d in done} == {"fine 1": "", "segfault 1": "crashed"}
+
+
+def test_kept_workers_do_the_next_maps_work_until_they_are_closed(tmp_path: Path) -> None:
+    kept = engine("local", 2, keep=True)
+    assert isinstance(kept, LocalProcesses)
+    try:
+        first = {d.result for d in kept.map(Job(work.sign, 30), [[str(tmp_path)]] * 20)}
+        assert first <= {m.process.pid for m in kept.idle} and len(kept.idle) == 2
+        assert sorted(d.result[0] for d in kept.map(Job(work.squares, 30), [[3], [4], [5]])
+                      if d.result) == [9, 16, 25]  # fmt: skip
+        again = {d.result for d in kept.map(Job(work.sign, 30), [[str(tmp_path)]] * 20)}
+        assert again | first == {m.process.pid for m in kept.idle}
+        for pid in first:  # who dies while it waits is replaced
+            assert pid is not None
+            os.kill(pid, signal.SIGKILL)
+        last = {d.result for d in kept.map(Job(work.sign, 30), [[str(tmp_path)]] * 20)}
+        assert last and not last & first
+        pids = {m.process.pid for m in kept.idle}
+    finally:
+        kept.close()
+    assert not kept.idle and not any(map(_living, pids))
+    assert [d.result for d in kept.map(Job(work.squares, 30), [[6]])] == [[36]]
+    kept.close()
+
+
+def test_closing_early_ends_kept_workers_too(tmp_path: Path) -> None:
+    kept = LocalProcesses(2, keep=True)
+    list(kept.map(Job(work.sign, 30), [[str(tmp_path)]] * 8))
+    pids = {m.process.pid for m in kept.idle}
+    results = kept.map(Job(work.sign, 30), [[str(tmp_path)]] * 50)
+    next(results)
+    results.close()
+    assert pids and not kept.idle and not any(map(_living, pids))
+
+
+@pytest.mark.parametrize("n", [0, 1, 60])
+def test_parts_come_back_in_their_order(light_engine: Executor, n: int) -> None:
+    random_waits = random.Random(n)
+    parts = [(k, random_waits.choice([0.0, 0.0, 0.02])) for k in range(n)]
+    assert list(shared_out(light_engine, work.late, iter(parts))) == list(range(n))
+
+
+@pytest.mark.parametrize("trouble", ["raise", "segfault"])
+def test_a_part_without_a_result_is_an_error(trouble: str) -> None:
+    with pytest.raises(RecipeError, match=work.OUTCOME[trouble]):
+        list(shared_out(LocalProcesses(2), work.in_trouble, ["fine", trouble, "fine"]))
 
 
 def test_what_cannot_be_imported_ahead_is_no_matter(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -63,6 +63,9 @@ class InMemory:
         picture = ImageOps.exif_transpose(Image.open(io.BytesIO(self.data[row]))).convert("RGB")
         picture.thumbnail((160, 160))
         return saved(picture, "JPEG", quality=85)
+
+    def shared_out(self, work: Callable[[Any], Any], parts: Iterable[Any]) -> Iterator[Any]:
+        return map(work, parts)
 
 
 def saved(picture: Image.Image, kind: str = "PNG", **options: Any) -> bytes:

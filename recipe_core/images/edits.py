@@ -1,0 +1,73 @@
+"""What do people do to a picture and keep it as another? Eight edits, made of a thumbnail."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import numpy.typing as npt
+import simplejpeg
+from PIL import Image, ImageDraw, ImageOps
+
+from recipe_core.images.likeness import coarseness, squashed
+from recipe_core.images.thumbnails import QUALITY
+
+Edit = Callable[[Image.Image, np.random.Generator], Image.Image]
+
+
+def _jpeg(picture: Image.Image, quality: int) -> bytes:
+    pixels = np.ascontiguousarray(np.asarray(picture)[:, :, None])
+    return bytes(simplejpeg.encode_jpeg(pixels, quality, "GRAY"))
+
+
+def _recompressed(p: Image.Image, _: np.random.Generator) -> Image.Image:
+    return Image.fromarray(simplejpeg.decode_jpeg(_jpeg(p, 30), colorspace="GRAY")[:, :, 0])
+
+
+def _halved(p: Image.Image, _: np.random.Generator) -> Image.Image:
+    return p.resize((max(p.width // 2, 1), max(p.height // 2, 1)), Image.Resampling.BILINEAR)
+
+
+def _cropped(p: Image.Image, rng: np.random.Generator) -> Image.Image:
+    w, h = max(round(p.width * 0.95), 1), max(round(p.height * 0.95), 1)
+    x, y = int(rng.integers(p.width - w + 1)), int(rng.integers(p.height - h + 1))
+    return p.crop((x, y, x + w, y + h))
+
+
+def _captioned(p: Image.Image, _: np.random.Generator) -> Image.Image:
+    edited = p.copy()
+    ImageDraw.Draw(edited).rectangle((0, int(p.height * 0.9), *p.size), fill=0)
+    return edited
+
+
+BRIGHTER = [min(round(1.3 * v), 255) for v in range(256)]
+EDITS: Mapping[str, Edit] = {
+    "recompressed": _recompressed,
+    "thumbnail at half size": _halved,  # harder than half of a picture larger than that
+    "cropped to 95 %": _cropped,
+    "brighter by 30 %": lambda p, _: p.point(BRIGHTER),
+    "grey": lambda p, _: p,  # likeness is judged on luma, which this edit leaves as it is
+    "captioned": _captioned,
+    "tilted 2 degrees": lambda p, rng: p.rotate(
+        float(rng.choice([-2.0, 2.0])), Image.Resampling.BILINEAR
+    ),
+    "mirrored": lambda p, _: ImageOps.mirror(p),
+}
+
+
+def edited(
+    task: tuple[int, int, bytes | None],
+) -> tuple[list[npt.NDArray[np.uint8]], list[int]] | None:
+    """From (seed, row, thumbnail): the squashed picture, then its edits in the order of EDITS, and
+    how coarse each is. None where there is no thumbnail.
+    """
+    seed, row, thumbnail = task
+    if not thumbnail:
+        return None
+    try:
+        grey = simplejpeg.decode_jpeg(thumbnail, colorspace="GRAY")[:, :, 0]
+        picture, rng = Image.fromarray(grey), np.random.default_rng([seed, row])
+        all_ = [thumbnail, *(_jpeg(edit(picture, rng), QUALITY) for edit in EDITS.values())]
+        return [squashed(jpeg) for jpeg in all_], [coarseness(jpeg) for jpeg in all_]
+    except ValueError:
+        return None
