@@ -28,6 +28,8 @@ from recipe_core.kernel.progress import Progress, silent
 
 Hashes = npt.NDArray[np.uint64]
 Indices = npt.NDArray[np.int64]
+Found = tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32], npt.NDArray[np.uint8]]
+"""Indices a and b of k pairs, and their distances."""
 
 BITS = 64
 MOST_PAIRS = 20_000_000
@@ -37,6 +39,7 @@ EVERY = 100_000_000
 SAMPLED = 256  # hashes whose neighbours are counted to foresee a crowd
 FEW = 32  # neighbours that never make a crowd: n × FEW / 2 is below MOST_PAIRS at a million hashes
 CHUNK = 1 << 18  # candidates compared at once: 2 MB arrays stay in a core's cache
+SORTED_BITS, BUCKET_BITS = 32, 22  # of a key: half a number with an index; 32 MB of buckets
 THREADS = 2  # numpy lets go of the interpreter in sort, gather and popcount
 SORTING, COMPARING = 60e-9, 12e-9  # seconds a hash and a candidate; only their ratio matters
 
@@ -313,31 +316,32 @@ def _reordered(hashes: Hashes, order: Indices) -> Hashes:
 
 def _one_table(
     hashes: Hashes, widths: Sequence[int], chosen: Sequence[int], n_left: int, radius: int
-) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32], npt.NDArray[np.uint8]]:
+) -> Found:
     """The pairs that agree on the chosen blocks and on no choice of blocks before this one."""
-    key = _key(hashes, widths, chosen)
-    # Sorting key and index as one number is several times faster than argsort; bits of the key
-    # beyond 32 fall off at the top, which only lets more candidates through.
-    key <<= np.uint64(32)
-    key |= np.arange(len(hashes), dtype=np.uint64)
-    key.sort()
-    index = (key & np.uint64(0xFFFFFFFF)).astype(np.uint32)
-    key >>= np.uint64(32)
-    first, count = _partners(key, index, n_left, len(hashes))
-    ordered = hashes[index]
+    alone = n_left == len(hashes)
+    bits = SORTED_BITS if alone else BUCKET_BITS
+    key, index = _sorted(_key(hashes[:n_left], widths, chosen, bits))
+    table = hashes[index]
+    if alone:
+        ones, of_ones = table, index
+        first, count = _those_after(key)
+    else:
+        ones, of_ones = hashes[n_left:], np.arange(n_left, len(hashes), dtype=np.uint32)
+        first, count = _bucket(key, _key(ones, widths, chosen, bits))
+    agreed = np.uint64(sum(int(_mask(widths, b)) for b in chosen))
     earlier = [_mask(widths, b) for b in range(max(chosen, default=0)) if b not in chosen]
     kept = []
-    for p, q, d in _close(ordered, first, count, radius):
-        fresh = np.ones(len(p), np.bool_)
-        differ = ordered[p] ^ ordered[q]
+    for p, q, d in _close(ones, table, first, count, radius):
+        differ = ones[p] ^ table[q]
+        fresh = (differ & agreed) == 0  # keys may have been cut
         for mask in earlier:
             fresh &= (differ & mask) != 0
-        kept.append((index[p[fresh]], index[q[fresh]], d[fresh]))
+        kept.append((of_ones[p[fresh]], index[q[fresh]], d[fresh]))
     a, b, d = (np.concatenate([k[i] for k in kept]) for i in range(3)) if kept else _none()
     return np.minimum(a, b), np.maximum(a, b), d
 
 
-def _none() -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32], npt.NDArray[np.uint8]]:
+def _none() -> Found:
     return np.empty(0, np.uint32), np.empty(0, np.uint32), np.empty(0, np.uint8)
 
 
@@ -345,51 +349,72 @@ def _mask(widths: Sequence[int], block: int) -> np.uint64:
     return np.uint64(((1 << widths[block]) - 1) << sum(widths[:block]))
 
 
-def _key(hashes: Hashes, widths: Sequence[int], chosen: Sequence[int]) -> Hashes:
+def _key(hashes: Hashes, widths: Sequence[int], chosen: Sequence[int], bits: int) -> Hashes:
+    """(n,) the chosen blocks side by side; of more than `bits` (1 … 63) the lowest, which only lets
+    more candidates through.
+    """
     key = np.zeros_like(hashes)
     at = 0
     for block in chosen:
-        part = (hashes & _mask(widths, block)) >> np.uint64(sum(widths[:block]))
-        key |= part << np.uint64(at)
+        below = sum(widths[:block])
+        part = hashes >> np.uint64(below - at) if below >= at else hashes << np.uint64(at - below)
+        part &= np.uint64(((1 << widths[block]) - 1) << at)
+        key |= part
         at += widths[block]
+    if at > bits:
+        key &= np.uint64((1 << bits) - 1)
     return key
 
 
-def _partners(
-    key: Hashes, index: npt.NDArray[np.uint32], n_left: int, n: int
-) -> tuple[Indices, Indices]:
-    """For each place in the sorted table: the first place to compare it with, and how many."""
+def _sorted(key: Hashes) -> tuple[Hashes, npt.NDArray[np.uint32]]:
+    """The keys in ascending order, and where each of them stood."""
+    # sorting key and index as one number is several times faster than argsort
+    both = key << np.uint64(32)
+    both |= np.arange(len(key), dtype=np.uint64)
+    both.sort()
+    index = (both & np.uint64(0xFFFFFFFF)).astype(np.uint32)
+    both >>= np.uint64(32)
+    return both, index
+
+
+def _those_after(key: Hashes) -> tuple[Indices, Indices]:
+    """For each place of a sorted table: the next, and how many from there on share its key."""
     change = np.flatnonzero(key[1:] != key[:-1]) + 1
     starts = np.concatenate([[0], change])
-    sizes = np.diff(np.concatenate([starts, [n]]))
-    if n_left == n:  # every hash with those after it in its bucket
-        first = np.arange(1, n + 1)
-        return first, np.repeat(starts + sizes, sizes) - first
-    # Within a bucket the index is ascending, so those of the left side come first.
-    is_left = index < n_left
-    lefts = np.add.reduceat(is_left.astype(np.int64), starts)
-    count = np.repeat(lefts, sizes)
-    count[is_left] = 0
-    return np.repeat(starts, sizes), count
+    sizes = np.diff(np.concatenate([starts, [len(key)]]))
+    first = np.arange(1, len(key) + 1)
+    return first, np.repeat(starts + sizes, sizes) - first
+
+
+def _bucket(table: Hashes, wanted: Hashes) -> tuple[Indices, Indices]:
+    """For each wanted key: the first place of a sorted table that has it, and how many have."""
+    size = int(table[-1]) + 2
+    start = np.zeros(size + 1, np.int64)
+    np.cumsum(np.bincount(table.view(np.int64), minlength=size), out=start[1:])
+    inside = np.minimum(wanted.view(np.int64), size - 1)  # an empty bucket for all beyond
+    first = start.take(inside)
+    return first, start.take(inside + 1) - first
 
 
 def _close(
-    ordered: Hashes, first: Indices, count: Indices, radius: int
+    ones: Hashes, table: Hashes, first: Indices, count: Indices, radius: int
 ) -> Iterator[tuple[Indices, Indices, npt.NDArray[np.uint8]]]:
-    """(place, other place, distance) of the candidates within the radius, a chunk at a time."""
+    """(place in ones, place in the table, distance) of candidates within the radius, in chunks.
+
+    Those of ones[i] are table[first[i] : first[i] + count[i]].
+    """
     busy = np.flatnonzero(count)
-    first, count = first[busy], count[busy]
+    ones, first, count = ones[busy], first[busy], count[busy]
     end = np.cumsum(count)
     at = 0
     while at < len(busy):
         before = int(end[at - 1]) if at else 0
         to = max(at + 1, int(np.searchsorted(end, before + CHUNK, side="right")))
-        size = count[at:to]
-        begins = end[at:to] - size
-        other = np.arange(before, int(end[to - 1]))
-        other += np.repeat(first[at:to] - begins, size)
-        d = np.bitwise_count(np.repeat(ordered[busy[at:to]], size) ^ ordered[other])
+        begins = end[at:to] - count[at:to] - before
+        place = np.repeat(np.arange(to - at), count[at:to])
+        other = (first[at:to] - begins).take(place)
+        other += np.arange(len(other))
+        d = np.bitwise_count(ones[at:to].take(place) ^ table.take(other))
         hit = np.flatnonzero(d <= radius)
-        place = at + np.searchsorted(end[at:to] - before, hit, side="right")
-        yield busy[place], other[hit], d[hit]
+        yield busy[at + place[hit]], other[hit], d[hit]
         at = to

@@ -97,6 +97,30 @@ def test_across_equals_brute_force(radius: int) -> None:
     np.testing.assert_array_equal(as_table(found), brute(left, right, radius))
 
 
+@pytest.mark.parametrize("bits", [2, 5])
+@pytest.mark.parametrize("radius", [1, 3, 8])
+def test_keys_that_are_cut_name_each_pair_once(
+    radius: int, bits: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("SORTED_BITS", "BUCKET_BITS"):
+        monkeypatch.setattr(hamming, name, bits)
+    hashes = np.unique(flipped(random_hashes(30), 7, 20))
+    found = pairs_within(hashes, radius)
+    np.testing.assert_array_equal(as_table(found), brute_within(hashes, radius))
+    left, right = hashes[::2], np.union1d(hashes[1::2], hashes[:60])
+    found = pairs_across(left, right, radius)
+    np.testing.assert_array_equal(as_table(found), brute(left, right, radius))
+
+
+@pytest.mark.slow
+def test_a_crowd_with_long_keys_names_each_pair_once() -> None:
+    """Radius 3 takes keys of more than 32 bits, which do not all fit beside an index."""
+    centre = np.uint64(0x0123456789ABCDEF)
+    hashes = np.unique(flipped(np.array([centre]), 9, 30_000))
+    found = pairs_within(hashes, 3)
+    assert len(np.unique(found.a * len(hashes) + found.b)) == len(found) > 10_000
+
+
 def test_few_hashes_are_all_compared(monkeypatch: pytest.MonkeyPatch) -> None:
     left = np.unique(flipped(random_hashes(50), 6, 20, seed=3))
     right = np.unique(flipped(random_hashes(50), 6, 30, seed=4))
