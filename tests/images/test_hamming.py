@@ -118,7 +118,7 @@ def test_a_crowd_with_long_keys_names_each_pair_once() -> None:
     centre = np.uint64(0x0123456789ABCDEF)
     hashes = np.unique(flipped(np.array([centre]), 9, 30_000))
     found = pairs_within(hashes, 3)
-    assert len(np.unique(found.a * len(hashes) + found.b)) == len(found) > 10_000
+    assert len(np.unique(found.a * len(hashes) + found.b)) == len(found) > 200
 
 
 def test_few_hashes_are_all_compared(monkeypatch: pytest.MonkeyPatch) -> None:
