@@ -114,8 +114,14 @@ class _Files:
     sizes: npt.NDArray[np.int64]
     mtimes: npt.NDArray[np.int64]
 
-    def ref(self, i: int) -> FileRef:
-        return FileRef(i, os.path.join(self.root, self.names[i].as_py()), self.members[i].as_py())
+    def refs(self, chosen: npt.NDArray[np.int64]) -> list[FileRef]:
+        """Where the workers find these."""
+        which = pa.array(chosen)
+        names, members = self.names.take(which).to_pylist(), self.members.take(which).to_pylist()
+        return [
+            FileRef(i, os.path.join(self.root, name), member)
+            for i, name, member in zip(chosen.tolist(), names, members, strict=True)
+        ]
 
 
 def _files_of(dataset: Dataset, progress: Progress) -> _Files:
@@ -311,7 +317,7 @@ def _chunks(files: _Files, todo: npt.NDArray[np.int64]) -> Iterator[Sequence[Fil
     at = 0
     while at < len(todo):
         size = min(CHUNK, max(LEAST, (len(todo) - at) // 8))
-        yield [files.ref(int(i)) for i in todo[at : at + size]]
+        yield files.refs(todo[at : at + size])
         at += size
 
 
