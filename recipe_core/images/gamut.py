@@ -33,6 +33,8 @@ def clipped_area(pixels: Packed) -> bool:
     if not _clipped(r, g, b).any():
         return False
     clipped = _clipped(*planes_of([pixels])[:, 0])
+    if np.count_nonzero(clipped) < 4 * 4:
+        return False
     wide = clipped[:, :-1] & clipped[:, 1:]
     wide = wide[:, :-2] & wide[:, 2:]
     tall = wide[:-1] & wide[1:]

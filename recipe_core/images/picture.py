@@ -71,9 +71,10 @@ def uniform_band(pixels: Packed) -> float:
     A decoder that runs out of data leaves such a band. A white or black lower end is an ordinary
     background, and one whose colour the top row has too is a frame: both are 0.
     """
-    colour = pixels[-1, 0]
-    if not (pixels[-1] == colour).all() or (pixels[0] == colour).all():
+    last = pixels[-1].tobytes()
+    if last[4:] != last[:-4] or last == pixels[0].tobytes():
         return 0.0
+    colour = pixels[-1, 0]
     r, g, b = (int(colour) >> shift & 255 for shift in (0, 8, 16))
     if min(r, g, b) >= 250 or max(r, g, b) <= 5:
         return 0.0
