@@ -213,7 +213,7 @@ def write_table(path: Path, table: pa.Table) -> None:
 
 
 def _is_number(kind: pa.DataType) -> bool:
-    return pa.types.is_integer(kind) or pa.types.is_floating(kind)
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
 
 
 def read_table(path: Path, columns: list[str] | None = None) -> pa.Table:
