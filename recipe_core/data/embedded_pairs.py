@@ -9,7 +9,7 @@ Copies planted in a sample of the data set tell how many such copies are found.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -22,16 +22,17 @@ from PIL import Image, ImageOps
 from recipe_core.data.near_pairs import BATCH, FLOOR, NEAR
 from recipe_core.data.pixel_copies import firsts
 from recipe_core.images.copy_keys import FLAT
+from recipe_core.images.edits import Edit, cropped
 from recipe_core.images.embedding import Compact
 from recipe_core.images.likeness import (
     SIDE,
     WHOLE,
+    Overlay,
     Pictures,
     Region,
     has_detail,
-    likeness,
+    overlaid,
     squashed,
-    turned_pictures,
 )
 from recipe_core.images.neighbours import unit
 from recipe_core.images.thumbnails import QUALITY
@@ -158,8 +159,8 @@ def _laid_over(
 ) -> tuple[Floats, tuple[str, str]]:
     swapped, mirrored, place = _parts_of(way)
     still, moving = (squares[b], squares[a]) if swapped else (squares[a], squares[b])
-    turned = turned_pictures(moving.astype(np.float32), MIRRORED if mirrored else 0)
-    value = likeness(still.astype(np.float32), turned, WHOLE, REGIONS[place])
+    turn = MIRRORED if mirrored else 0
+    value = overlaid(Overlay(still, moving, turn, WHOLE, REGIONS[place], coarse=0))
     return value, ("mirrored" if mirrored else "", "crop" if place else "")
 
 
@@ -205,17 +206,6 @@ def _fields(low: float, high: float) -> Floats:
 
 # -- planted ------------------------------------------------------------------------------------
 
-Edit = Callable[[Image.Image, np.random.Generator], Image.Image]
-
-
-def _cropped(share: float) -> Edit:
-    def edit(p: Image.Image, rng: np.random.Generator) -> Image.Image:
-        w, h = max(round(p.width * share), 1), max(round(p.height * share), 1)
-        x, y = int(rng.integers(p.width - w + 1)), int(rng.integers(p.height - h + 1))
-        return p.crop((x, y, x + w, y + h))
-
-    return edit
-
 
 def _mirrored_and_tinted(p: Image.Image, rng: np.random.Generator) -> Image.Image:
     gains = rng.uniform(0.7, 1.3, 3).tolist()
@@ -225,7 +215,7 @@ def _mirrored_and_tinted(p: Image.Image, rng: np.random.Generator) -> Image.Imag
 
 
 EDITS: Mapping[str, Edit] = {
-    "cropped to 85 %": _cropped(0.85), "cropped to 70 %": _cropped(0.7),
+    "cropped to 85 %": cropped(0.85), "cropped to 70 %": cropped(0.7),
     "mirrored and tinted": _mirrored_and_tinted,
 }  # fmt: skip
 

@@ -6,9 +6,8 @@ over each other, tell how alike they are (images/likeness.py).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -33,7 +32,6 @@ from recipe_core.kernel.evidence import Evidence, Files
 from recipe_core.kernel.progress import Progress
 
 Rows = npt.NDArray[np.int64]
-T = TypeVar("T")
 
 RADIUS = 8
 """Bits at which pairs are nominated: the end of the slider."""
@@ -287,7 +285,8 @@ def _confirmed(
     for done, place in enumerate(np.unique(ends).tolist()):
         if done % 10_000 == 0:
             progress("comparing pictures", 0, len(found.a))
-        small[place] = _of_thumbnail(files, int(rows[place]), coarseness, 0)
+        thumbnail = files.thumbnail(int(rows[place]))
+        small[place] = coarseness(thumbnail) if thumbnail else 0
     if not small.any():
         return _laid_over(found, small, files, rows, progress), False
     k = len(found.a)
@@ -326,11 +325,6 @@ def _squares(files: Files, rows: Rows, progress: Progress) -> npt.NDArray[np.uin
     return squares
 
 
-def _of_thumbnail(files: Files, row: int, what: Callable[[bytes], T], otherwise: T) -> T:
-    thumbnail = files.thumbnail(row)
-    return what(thumbnail) if thumbnail else otherwise
-
-
 def compared(
     squares: npt.NDArray[np.uint8], coarse: Rows, a: Rows, b: Rows, way: Rows, files: Files,
     progress: Progress,
@@ -341,9 +335,9 @@ def compared(
     """
 
     def overlay(batch: Rows) -> Overlay:
-        how, first = WAYS[int(way[batch[0]])], both[batch[0]]
-        pair = squares[a[batch]], squares[b[batch]]
-        return Overlay(*pair, how.turn, how.still, how.moving, int(first))
+        how, coarser = WAYS[int(way[batch[0]])], int(both[batch[0]])
+        pairs = squares[a[batch]], squares[b[batch]]
+        return Overlay(*pairs, how.turn, how.still, how.moving, coarser)
 
     result = np.zeros(len(a), np.float32)
     both = np.maximum(coarse[a], coarse[b])

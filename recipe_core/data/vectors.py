@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from recipe_core.kernel.errors import UnknownName
-from recipe_core.kernel.evidence import Evidence
+from recipe_core.kernel.evidence import Evidence, is_number
 
 Rows = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
@@ -185,7 +185,7 @@ class Vectors:
         fields = [f for f in found.samples.schema if found.has(f.name) or f.name == "label"]
         self.categorical = tuple(f.name for f in fields if self._is_category(f))
         self.numeric = tuple(
-            f.name for f in fields if _is_number(f.type) and f.name not in NOT_NUMBERS
+            f.name for f in fields if is_number(f.type) and f.name not in NOT_NUMBERS
         )
 
     def _is_category(self, field: pa.Field) -> bool:
@@ -350,10 +350,6 @@ def _is_text(kind: pa.DataType) -> bool:
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
-
-
-def _is_number(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
 
 
 def _coded(column: pa.ChunkedArray) -> tuple[npt.NDArray[np.int32], tuple[str, ...]]:

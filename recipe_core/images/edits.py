@@ -28,10 +28,15 @@ def _halved(p: Image.Image, _: np.random.Generator) -> Image.Image:
     return p.resize((max(p.width // 2, 1), max(p.height // 2, 1)), Image.Resampling.BILINEAR)
 
 
-def _cropped(p: Image.Image, rng: np.random.Generator) -> Image.Image:
-    w, h = max(round(p.width * 0.95), 1), max(round(p.height * 0.95), 1)
-    x, y = int(rng.integers(p.width - w + 1)), int(rng.integers(p.height - h + 1))
-    return p.crop((x, y, x + w, y + h))
+def cropped(share: float) -> Edit:
+    """Keeps that share of both sides, somewhere."""
+
+    def edit(p: Image.Image, rng: np.random.Generator) -> Image.Image:
+        w, h = max(round(p.width * share), 1), max(round(p.height * share), 1)
+        x, y = int(rng.integers(p.width - w + 1)), int(rng.integers(p.height - h + 1))
+        return p.crop((x, y, x + w, y + h))
+
+    return edit
 
 
 def _captioned(p: Image.Image, _: np.random.Generator) -> Image.Image:
@@ -44,7 +49,7 @@ BRIGHTER = [min(round(1.3 * v), 255) for v in range(256)]
 EDITS: Mapping[str, Edit] = {
     "recompressed": _recompressed,
     "thumbnail at half size": _halved,  # harder than half of a picture larger than that
-    "cropped to 95 %": _cropped,
+    "cropped to 95 %": cropped(0.95),
     "brighter by 30 %": lambda p, _: p.point(BRIGHTER),
     "grey": lambda p, _: p,  # likeness is judged on luma, which this edit leaves as it is
     "captioned": _captioned,

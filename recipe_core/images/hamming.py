@@ -356,10 +356,8 @@ def _key(hashes: Hashes, widths: Sequence[int], chosen: Sequence[int], bits: int
     key = np.zeros_like(hashes)
     at = 0
     for block in chosen:
-        below = sum(widths[:block])
-        part = hashes >> np.uint64(below - at) if below >= at else hashes << np.uint64(at - below)
-        part &= np.uint64(((1 << widths[block]) - 1) << at)
-        key |= part
+        part = (hashes & _mask(widths, block)) >> np.uint64(sum(widths[:block]))
+        key |= part << np.uint64(at)
         at += widths[block]
     if at > bits:
         key &= np.uint64((1 << bits) - 1)

@@ -137,9 +137,13 @@ class Evidence:
         return kept
 
 
+def is_number(kind: pa.DataType) -> bool:
+    """Whether values of this type are whole numbers or floats; flags are neither."""
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
+
+
 def _numbers(column: pa.ChunkedArray) -> npt.NDArray[np.float64]:
-    if not (pa.types.is_floating(column.type) or pa.types.is_integer(column.type)
-            or pa.types.is_boolean(column.type)):  # fmt: skip
+    if not (is_number(column.type) or pa.types.is_boolean(column.type)):
         raise MissingInput(f"a column of type {column.type} holds no numbers")
     as_float = pc.cast(column, pa.float64(), safe=False)
     return np.asarray(pc.fill_null(as_float, np.nan).to_numpy(), dtype=np.float64)

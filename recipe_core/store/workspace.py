@@ -39,6 +39,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from recipe_core.kernel.errors import Misuse, WorkspaceBusy, WorkspaceError
+from recipe_core.kernel.evidence import is_number
 
 SCHEMA = 1
 
@@ -208,12 +209,8 @@ def write_json(path: Path, value: Mapping[str, Any] | list[Any]) -> None:
 def write_table(path: Path, table: pa.Table) -> None:
     """Writes a Parquet file in one step (zstd)."""
     # a dictionary of numbers that are all different takes longer to make than to store, and room
-    repeated = [f.name for f in table.schema if not _is_number(f.type)]
+    repeated = [f.name for f in table.schema if not is_number(f.type)]
     replaced(path, lambda p: pq.write_table(table, p, compression="zstd", use_dictionary=repeated))
-
-
-def _is_number(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
 
 
 def read_table(path: Path, columns: list[str] | None = None) -> pa.Table:
