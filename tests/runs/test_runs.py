@@ -48,7 +48,27 @@ def _group(run: Run) -> int:
 
 
 def _gone(pids: list[int]) -> bool:
-    return not any(psutil.pid_exists(p) and psutil.Process(p).status() != "zombie" for p in pids)
+    return not any(_runs(p) for p in pids)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _without_last_words(run: Run) -> tuple[RunFolder, dict[str, object]]:
+    """The folder of a run that has ended, as if nobody had said so; and its last beat.
+
+    The guardian says how the worker died and ends itself after that: as long as it lives, the run
+    does.
+    """
+    folder = RunFolder(run.folder)
+    until(lambda: folder.exit.exists() and _gone([_group(run)]))
+    folder.outcome.unlink()
+    folder.exit.unlink()
+    return folder, json.loads(folder.heartbeat.read_text())
 
 
 # -- the states ---------------------------------------------------------------------------------
@@ -190,11 +210,7 @@ def test_a_worker_that_cannot_begin_has_failed(tmp_path: Path) -> None:
 
 def test_running_in_another_machine_is_judged_by_its_heartbeat(tmp_path: Path) -> None:
     run = ended(tmp_path, _launch(tmp_path, "counts", {"n": 1}))
-    folder = RunFolder(run.folder)
-    until(folder.exit.exists)
-    folder.outcome.unlink()
-    folder.exit.unlink()
-    beat = json.loads(folder.heartbeat.read_text())
+    folder, beat = _without_last_words(run)
     for age, status in ((1.0, "running"), (60.0, "lost")):
         write_json(folder.heartbeat, {
             **beat, "machine": "elsewhere 1234", "pid": os.getpid(), "updated": time.time() - age,
@@ -205,11 +221,7 @@ def test_running_in_another_machine_is_judged_by_its_heartbeat(tmp_path: Path) -
 def test_a_number_used_again_is_not_the_run(tmp_path: Path) -> None:
     """The pid of a living process, with another start time."""
     run = ended(tmp_path, _launch(tmp_path, "counts", {"n": 1}))
-    folder = RunFolder(run.folder)
-    until(folder.exit.exists)
-    folder.outcome.unlink()
-    folder.exit.unlink()
-    beat = json.loads(folder.heartbeat.read_text())
+    folder, beat = _without_last_words(run)
     write_json(folder.heartbeat, {**beat, "pid": os.getpid(), "updated": time.time()})
     assert pipeline.run(tmp_path, run.id).status == "lost"
 
