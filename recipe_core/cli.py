@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from recipe_core.execution.executor import Executor
+    from recipe_core.kernel.params import Overrides
     from recipe_core.kernel.report import Report
     from recipe_core.runs.progress_file import State
 
@@ -264,7 +265,6 @@ def _add_app(commands: Any) -> None:
 def _scan(asked: argparse.Namespace) -> int:
     executor = _engine(asked)
     from recipe_core import recipe
-    from recipe_core.kernel.params import parse_set
     from recipe_core.runs.progress_file import ProgressFile
     from recipe_core.store.workspace import Workspace
 
@@ -277,8 +277,7 @@ def _scan(asked: argparse.Namespace) -> int:
     try:
         report = recipe.scan(
             asked.source, place, format=asked.format, engine=executor,
-            check_ids=asked.check, overrides=parse_set(asked.set, recipe.parameter_types("data")),
-            progress=progress, wait_s=asked.wait,
+            check_ids=asked.check, overrides=_set(asked), progress=progress, wait_s=asked.wait,
         )  # fmt: skip
     except BaseException as e:
         _end_badly(progress, e)
@@ -315,10 +314,19 @@ def _let_signals_interrupt() -> None:
 
 def _check(asked: argparse.Namespace) -> int:
     from recipe_core import recipe
+
+    report = recipe.check(asked.workspace, check_ids=asked.check, overrides=_set(asked))
+    return _told(report, asked)
+
+
+def _set(asked: argparse.Namespace) -> Overrides:
+    """The thresholds of --set; without any, no check is imported for its parameters."""
+    if not asked.set:
+        return {}
+    from recipe_core import recipe
     from recipe_core.kernel.params import parse_set
 
-    overrides = parse_set(asked.set, recipe.parameter_types("data"))
-    return _told(recipe.check(asked.workspace, check_ids=asked.check, overrides=overrides), asked)
+    return parse_set(asked.set, recipe.parameter_types("data"))
 
 
 def _told(report: Report, asked: argparse.Namespace) -> int:

@@ -11,13 +11,13 @@ from __future__ import annotations
 import contextlib
 import datetime
 import getpass
-import importlib.metadata
 import os
 import platform
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -154,15 +154,23 @@ def scan(
     from recipe_core.execution.engines import engine as engine_named
 
     place = _open(workspace)
-    wanted = chosen(check_ids)
-    layers = _overrides(place, overrides)
+
+    def plan() -> tuple[tuple[Check, ...], Overrides]:
+        versions()  # looked up now, and kept
+        return chosen(check_ids), _overrides(place, overrides)
+
+    # What may be wrong with these is said before anything is read; else checks are imported while
+    # the workers read.
+    settled = check_ids or overrides or settings_file(place.path).exists()
+    early = plan() if settled else None
     if isinstance(engine, str):
         engine = engine_named(engine, workers, keep=True)
     hands = engine if engine.quick else engine_named("local", keep=True)
     prepare(place)
     try:
         with locked(place, command=f"recipe scan {source}", wait_s=wait_s):
-            evidence = _surveyed(source, format, place, engine, progress)
+            evidence = _surveyed(source, format, place, engine, progress, plan)
+            wanted, layers = early or plan()
             named = {m.name for c in wanted if c.id in (check_ids or ()) for m in c.measures}
             return _judged(place, evidence, wanted, layers, named, hands, progress)
     finally:
@@ -170,9 +178,10 @@ def scan(
 
 
 def _surveyed(
-    source: Path | str, format: str, place: Workspace, executor: Executor, progress: Progress
-) -> Evidence:
-    """The pass over the files, committed as the workspace's results."""
+    source: Path | str, format: str, place: Workspace, executor: Executor, progress: Progress,
+    meanwhile: Callable[[], object],
+) -> Evidence:  # fmt: skip
+    """The pass over the files, committed as the workspace's results; see `survey.survey`."""
     from recipe_core.data import survey
     from recipe_core.images.boxes import box_columns, pixel_boxes
     from recipe_core.images.sources.detect import read_dataset
@@ -180,7 +189,7 @@ def _surveyed(
     progress("listing files", 0, 0)
     dataset = read_dataset(source, format, progress)
     _refuse_to_replace_decisions(place, dataset)
-    seen = survey.survey(dataset, place, executor, progress)
+    seen = survey.survey(dataset, place, executor, progress, meanwhile)
     boxes = pixel_boxes(dataset.boxes, seen.samples)
     samples = survey.stamped(seen, dataset.root)
     counts = box_columns(boxes, samples)
@@ -983,8 +992,11 @@ def to_json(report: Report) -> str:
     return json_report(report)
 
 
+@cache
 def versions() -> dict[str, str]:
     """What made the results: Recipe, Python and the libraries that touch pixels."""
+    import importlib.metadata  # takes long, and no scan waits for it
+
     libraries = ("pillow", "simplejpeg", "pillow-heif", "numpy", "pyarrow", "duckdb")
     found = {"python": platform.python_version()}
     for name in ("recipe-workbench", *libraries):

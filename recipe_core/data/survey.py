@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,9 +71,12 @@ class Survey:
 
 
 def survey(
-    dataset: Dataset, workspace: Workspace, executor: Executor, progress: Progress
-) -> Survey:
+    dataset: Dataset, workspace: Workspace, executor: Executor, progress: Progress,
+    meanwhile: Callable[[], object] = lambda: None,
+) -> Survey:  # fmt: skip
     """Measures every file of the data set that is not known yet.
+
+    meanwhile  is called when the workers have begun to read, where they do
 
     Raises WorkspaceError when results cannot be stored, Cancelled (or KeyboardInterrupt) when it is
     stopped; what was measured until then is kept and the next call goes on from there.
@@ -84,7 +87,7 @@ def survey(
     place = _places(files, known)
     todo = np.flatnonzero(place < 0)
     with writing(workspace):
-        _measure(files, todo, workspace, pack, executor, progress)
+        _measure(files, todo, workspace, pack, executor, progress, meanwhile)
         if len(todo):
             known = _known_rows(workspace, dataset.root, pack)
             place = _places(files, known, trust_all=True)
@@ -277,7 +280,7 @@ def changes(now: Dataset, stored: pa.Table) -> Changes:
 
 def _measure(
     files: _Files, todo: npt.NDArray[np.int64], workspace: Workspace, pack: int,
-    executor: Executor, progress: Progress,
+    executor: Executor, progress: Progress, meanwhile: Callable[[], object],
 ) -> None:  # fmt: skip
     if not len(todo):
         return
@@ -285,24 +288,17 @@ def _measure(
     shards = ShardWriter(_shard_folder(workspace, Path(os.fsdecode(files.root))), writer)
     total, done = len(files.keys), len(files.keys) - len(todo)
     progress("reading images", done, total)
+    job: Job[FileRef, Look] = Job(look, SECONDS_PER_FILE, without=NOT_NEEDED)
     try:
-        with contextlib.closing(_looked(files, todo, executor)) as results:
-            for result in results:
+        with contextlib.closing(executor.map(job, _chunks(files, todo))) as outcomes:
+            meanwhile()
+            for result in map(_result, outcomes):
                 shards.add(_with_keys(result.table, files), result.thumbnails)
                 done += result.table.num_rows
                 progress("reading images", done, total)
     finally:
         shards.land()
         writer.close()
-
-
-def _looked(
-    files: _Files, todo: npt.NDArray[np.int64], executor: Executor
-) -> Generator[Look, None, None]:
-    job: Job[FileRef, Look] = Job(look, SECONDS_PER_FILE, without=NOT_NEEDED)
-    with contextlib.closing(executor.map(job, _chunks(files, todo))) as outcomes:
-        for outcome in outcomes:
-            yield _result(outcome)
 
 
 def _result(outcome: Done[FileRef, Look]) -> Look:

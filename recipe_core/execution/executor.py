@@ -60,9 +60,10 @@ class Executor(Protocol):
     ) -> Generator[Done[T, R], None, None]:
         """Yields what is done as it completes, in any order; every item exactly once.
 
-        `chunks` is read lazily: never more than about two chunks per worker ahead. Closing the
-        iterator (or an exception inside it, KeyboardInterrupt too) stops all workers within two
-        seconds and leaves no process behind.
+        `chunks` is read lazily: never more than about two chunks per worker ahead. Worker
+        processes on this machine have begun when this returns. Closing the iterator (or an
+        exception inside it, KeyboardInterrupt too) stops all workers within two seconds and leaves
+        no process behind.
         Raises Misuse where the job or an item cannot be pickled, RecipeError where no worker can
         be started.
         """

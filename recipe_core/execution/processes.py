@@ -96,12 +96,23 @@ class LocalProcesses:
         self, job: Job[T, R], chunks: Iterable[Sequence[T]]
     ) -> Generator[Done[T, R], None, None]:
         """See `executor.Executor`. What the work prints is thrown away."""
+        results = self._results(job, chunks)
+        next(results)
+        return results
+
+    def _results(
+        self, job: Job[T, R], chunks: Iterable[Sequence[T]]
+    ) -> Generator[Done[T, R], None, None]:
+        """What `map` yields, after one value that tells that the first chunks are handed out."""
         crew: _Crew[T, R] = _Crew(job.seconds_per_item, _packed(job), self.idle, Backlog(chunks))
         kept = False
         try:
-            while crew.hand_out(self.workers):
+            going = crew.hand_out(self.workers)
+            yield Done((), None)  # for `map` alone
+            while going:
                 yield from crew.listen()
                 yield from crew.give_up_the_stalled()
+                going = crew.hand_out(self.workers)
             kept = self.keep
         finally:
             if kept:

@@ -2,21 +2,20 @@
 
 Bits may change so that libjpeg warns of nothing, but the blocks after them have wrong means. The
 mean of a block of RGB colours is an RGB colour. Where a JPEG's mean Y, Cb, Cr stand for none, no
-encoder wrote them. Clamped colours in the small picture tell where a look is due.
+encoder wrote them. Clamped colours in the small picture tell where a look is due: for many
+pictures at once, a fifth of what each by itself costs.
 """
 
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
 from recipe_core.images.by_pillow import quiet
-from recipe_core.images.thumbnails import Packed, planes_of
-
-Plane = npt.NDArray[np.uint8]
 
 OUT_OF_GAMUT = 24.0
 """Levels by which the mean of a block may lie outside the RGB cube. Untouched photos reach 2.1
@@ -26,27 +25,32 @@ CLIPPED_SPREAD = 20
 """Levels between the channels of a clamped pixel from which the check of the blocks is worth it."""
 
 
-def clipped_area(pixels: Packed) -> bool:
-    """Whether 4 × 4 neighbouring pixels are coloured and have a channel at its end."""
-    channels = pixels.view(np.uint8).reshape(*pixels.shape, 4)
-    r, g, b = (channels[::4, ::4, k] for k in range(3))  # one of any 4 × 4 is among these
-    if not _clipped(r, g, b).any():
-        return False
-    clipped = _clipped(*planes_of([pixels])[:, 0])
-    if np.count_nonzero(clipped) < 4 * 4:
-        return False
-    wide = clipped[:, :-1] & clipped[:, 1:]
-    wide = wide[:, :-2] & wide[:, 2:]
-    tall = wide[:-1] & wide[1:]
-    return bool((tall[:-2] & tall[2:]).any())
-
-
-def _clipped(r: Plane, g: Plane, b: Plane) -> npt.NDArray[np.bool_]:
+def clipped_areas(planes: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
+    """(3, k, h, w) R, G, B -> (k,) whether 4 × 4 neighbouring pixels are coloured and have a
+    channel at its end."""
+    r, g, b = planes
     high, low = np.maximum(np.maximum(r, g), b), np.minimum(np.minimum(r, g), b)
     ended = high >= 254
     ended |= low <= 1
     ended &= high - low >= CLIPPED_SPREAD
-    return np.asarray(ended)
+    wide = ended[:, :, :-1] & ended[:, :, 1:]
+    wide = wide[:, :, :-2] & wide[:, :, 2:]
+    tall = wide[:, :-1] & wide[:, 1:]
+    return np.asarray((tall[:, :-2] & tall[:, 2:]).any(axis=(1, 2)))
+
+
+def gamut_damage(data: bytes) -> dict[str, Any]:
+    """Facts of a JPEG that change because its blocks hold colours that no RGB picture has.
+
+    Raises what Pillow raises where it cannot read it.
+    """
+    excess, blocks = gamut_excess(data)
+    if blocks < OUT_OF_GAMUT_BLOCKS:
+        return {}
+    detail = (
+        f"{blocks} blocks hold colours that no RGB picture has (up to {excess:.0f} levels outside)"
+    )
+    return {"error": "damaged", "error_detail": detail, "strict_ok": False}
 
 
 def gamut_excess(data: bytes) -> tuple[float, int]:

@@ -272,7 +272,7 @@ def _dealt(pool: Hashes, n_left: int, radius: int) -> tuple[Hashes, list[int]]:
 
     Block 0 holds the lowest bits. Reordering the bits of all hashes alike keeps every distance.
     """
-    sample = _spread(pool, 1 << 12)  # 8 million pairs of them: enough to foresee 1 in 256
+    sample = _spread(pool, 1 << 11)  # 2 million pairs of them: enough to foresee 1 in 256
     bits = _bits(sample)
     balance = np.abs(bits.mean(axis=0) - 0.5)
     order = np.argsort(balance, kind="stable")  # the most telling bit first

@@ -21,6 +21,7 @@ from blake3 import blake3
 
 from recipe_core.images.columns import PASS_FIELDS
 from recipe_core.images.copy_keys import carrying, key_bytes
+from recipe_core.images.gamut import clipped_areas, gamut_damage
 from recipe_core.images.hashes import Source, coefficients, dhash, phash_and_turned
 from recipe_core.images.likeness import SIDE, squares
 from recipe_core.images.opened import LOSSY, opened
@@ -36,6 +37,8 @@ CONTENT_BYTES = 16
 """Of BLAKE3: no two different files share so many, not even on purpose; 6 × faster than BLAKE2b."""
 TOGETHER = 8
 """Pictures measured at once: their arrays stay in a core's second-level cache."""
+DOUBTFUL = "doubtful"
+"""Key of a row, and no column: whether its colours may tell of damage (gamut.py)."""
 
 _COLOUR_MODES = frozenset({"RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "LAB", "HSV", "RGBa"})
 
@@ -83,7 +86,8 @@ class _TooLarge(Exception):
 def look(files: Sequence[FileRef], beat: Callable[[int], None]) -> Look:
     """The chunk's rows and thumbnails; no file makes it raise, but a decoder may crash or hang.
 
-    beat(i) is called right before the bytes of files[i] are read and decoded.
+    beat(i) is called right before the bytes of files[i] are read and decoded; once more for those
+    whose colours need a second look.
     """
     rows: list[dict[str, Any]] = []
     thumbnails: list[bytes] = []
@@ -101,6 +105,9 @@ def look(files: Sequence[FileRef], beat: Callable[[int], None]) -> Look:
                 shown.update(_measure(waiting.pop(seen.size), rows))
     for alike in waiting.values():
         shown.update(_measure(alike, rows))
+    for i in [i for i, row in enumerate(rows) if row.get(DOUBTFUL)]:
+        beat(i)
+        rows[i].update(_impossible_colours(files[i]))
     for i, key in zip(shown, key_bytes(_stacked(shown)), strict=True):
         thumbnails[i] = carrying(thumbnails[i], key)
     return Look(_table(rows), thumbnails)
@@ -260,12 +267,21 @@ def _measure(
     differences = dhash(source).tolist()
     spread = numbers.pop("chroma_spread")
     columns = {name: values.tolist() for name, values in numbers.items()}
-    for k, i in enumerate(alike):
+    clipped = clipped_areas(planes).tolist()
+    for k, (i, seen) in enumerate(alike.items()):
         rows[i].update({name: values[k] for name, values in columns.items()})
         first, *turned = perceptual[k]
         rows[i].update(phash=first, phash_turned=turned, dhash=differences[k])
         rows[i]["grey_in_rgb"] = _grey(rows[i], float(spread[k]))
+        rows[i][DOUBTFUL] = clipped[k] and seen.coloured_jpeg
     return zip(alike, squares(grey), strict=True)
+
+
+def _impossible_colours(file: FileRef) -> dict[str, Any]:
+    try:  # seldom: the bytes, which may be many megabytes, are read again rather than kept
+        return gamut_damage(read_bytes(file))
+    except Exception:  # gone or changed meanwhile
+        return {}
 
 
 def _grey(row: dict[str, Any], spread: float) -> bool:

@@ -16,7 +16,6 @@ import simplejpeg
 from PIL import Image
 
 from recipe_core.images.by_pillow import by_pillow, quiet
-from recipe_core.images.gamut import OUT_OF_GAMUT_BLOCKS, clipped_area, gamut_excess
 from recipe_core.images.jpeg import (
     STRICT_FRAMES,
     JpegHeader,
@@ -73,7 +72,7 @@ def _opened_jpeg(data: bytes, extension: str) -> Opened:
         return _refused(data, extension, facts, str(e))
     facts |= {"error": "", "error_detail": "", "warning": "", "pillow_ok": True, "strict_ok": True}
     seen = kept(pixels, facts, header.orientation, header.width, header.height)
-    return _gamut_checked(seen, data) if header.components == 3 else seen
+    return replace(seen, coloured_jpeg=header.components == 3)
 
 
 def _jpeg_facts(data: bytes, header: JpegHeader) -> dict[str, Any]:
@@ -121,20 +120,6 @@ def _with_opinion(seen: Opened, facts: dict[str, Any], strict: bool | None, deta
     if strict is False and not merged["error"]:
         merged |= {"error": "damaged", "error_detail": detail}
     return replace(seen, facts=merged)
-
-
-def _gamut_checked(seen: Opened, data: bytes) -> Opened:
-    if seen.pixels is None or not clipped_area(seen.pixels):
-        return seen
-    excess, blocks = gamut_excess(data)
-    if blocks < OUT_OF_GAMUT_BLOCKS:
-        return seen
-    detail = (
-        f"{blocks} blocks hold colours that no RGB picture has (up to {excess:.0f} levels outside)"
-    )
-    return replace(
-        seen, facts=seen.facts | {"error": "damaged", "error_detail": detail, "strict_ok": False}
-    )
 
 
 def _opened_png(data: bytes, extension: str) -> Opened:

@@ -10,8 +10,10 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import psutil
+if TYPE_CHECKING:
+    import psutil
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ def identity(pid: int) -> Identity:
     """The process that has this number now; `started` is 0 where none has."""
     try:
         return Identity(pid, _seen(pid)[0])
-    except (psutil.Error, OSError):
+    except OSError:
         return Identity(pid, 0.0)
 
 
@@ -41,6 +43,8 @@ def machine() -> str:
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     except OSError:
+        import psutil
+
         boot = f"{psutil.boot_time():.0f}"
     return f"{socket.gethostname()} {boot}"
 
@@ -49,28 +53,39 @@ def alive(who: Identity) -> bool:
     """Whether exactly this process runs (a zombie does not)."""
     try:
         started, zombie = _seen(who.pid)
-    except (psutil.Error, OSError):
+    except OSError:
         return False
     return abs(started - who.started) < 0.05 and not zombie
 
 
 def _seen(pid: int) -> tuple[float, bool]:
-    """When the process started, and whether it is a zombie.
+    """When the process started, and whether it is a zombie. Raises OSError where there is none.
 
     On Linux in seconds since the machine's start: seconds since the epoch are worked out from the
     clock and change with each correction of it, and a run that lives would be called lost.
     """
     if not sys.platform.startswith("linux"):
-        process = psutil.Process(pid)
-        return process.create_time(), process.status() == psutil.STATUS_ZOMBIE
+        return _asked(pid)
     fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
     return int(fields[19]) / os.sysconf("SC_CLK_TCK"), fields[0] in (b"Z", b"X")
+
+
+def _asked(pid: int) -> tuple[float, bool]:
+    import psutil  # takes a hundredth of a second, and a scan on Linux does without it
+
+    try:
+        process = psutil.Process(pid)
+        return process.create_time(), process.status() == psutil.STATUS_ZOMBIE
+    except psutil.Error as e:
+        raise ProcessLookupError(str(e)) from e
 
 
 def stop(who: Identity, *, grace_s: float = 3.0) -> None:
     """Asks it to stop (SIGINT, as Ctrl-C does), then ends its tree; returns when it is gone."""
     if not alive(who):
         return
+    import psutil
+
     tree = _tree(who.pid)
     deadline = time.monotonic() + grace_s
     while _deaf(who.pid) and alive(who) and time.monotonic() < deadline:
@@ -97,6 +112,8 @@ def _deaf(pid: int) -> bool:
 
 
 def _tree(pid: int) -> list[psutil.Process]:
+    import psutil
+
     try:
         process = psutil.Process(pid)
         return [*process.children(recursive=True), process]

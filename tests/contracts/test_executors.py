@@ -228,6 +228,15 @@ def test_closing_early_leaves_no_process(protecting: Executor, tmp_path: Path) -
     assert _eventually(lambda: not any(map(_living, pids)))
 
 
+def test_workers_begin_before_anyone_asks_for_a_result(tmp_path: Path) -> None:
+    """And a map that nobody listens to ends like any other."""
+    results = LocalProcesses(2).map(Job(work.sign, 30), ([str(tmp_path)] for _ in range(1000)))
+    assert _eventually(lambda: len(list(tmp_path.iterdir())) == 2)
+    pids = [int(p.name) for p in tmp_path.iterdir()]
+    results.close()
+    assert not any(map(_living, pids))
+
+
 def test_work_or_items_that_cannot_be_pickled_are_misuse(protecting: Executor) -> None:
     if isinstance(protecting, LocalProcesses):  # Ray's pickle takes functions from anywhere
         with pytest.raises(Misuse, match="the work cannot be pickled"):

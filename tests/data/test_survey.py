@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -19,7 +20,7 @@ from PIL import Image
 from recipe_core import recipe
 from recipe_core.data import survey as survey_module
 from recipe_core.images.look import FileRef
-from recipe_core.kernel.errors import Cancelled, WorkspaceBusy, WorkspaceError
+from recipe_core.kernel.errors import Cancelled, UnknownName, WorkspaceBusy, WorkspaceError
 from recipe_core.runs import scans
 from recipe_core.store import results
 from recipe_core.store.shards import read_shards
@@ -160,6 +161,31 @@ def test_a_second_scan_opens_nothing(source: Path, tmp_path: Path, opened: list[
     first = table(tmp_path / "w")
     scan(source, tmp_path / "w")
     assert opened == [] and table(tmp_path / "w").equals(first)
+
+
+@pytest.mark.parametrize("wrong", ["check", "threshold", "file"])
+def test_wrong_settings_are_said_before_anything_is_read(
+    source: Path, tmp_path: Path, opened: list[bytes], wrong: str
+) -> None:
+    ways: dict[str, dict[str, Any]] = {
+        "check": {"check_ids": ["corruptoin"]}, "threshold": {"overrides": {"corruptoin": {"x": 1}}}
+    }  # fmt: skip
+    if wrong == "file":
+        (tmp_path / "recipe.toml").write_text("[corruptoin]\nx = 1\n")
+    with pytest.raises(UnknownName, match="corruptoin"):
+        recipe.scan(source, tmp_path / "w", engine="here", **ways.get(wrong, {}))
+    assert opened == [] and not (tmp_path / "w").exists()
+
+
+def test_no_worker_waits_for_the_checks(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    real = recipe.chosen
+    monkeypatch.setattr(recipe, "chosen", lambda ids: told.append("chosen") or real(ids)[:1])
+    recipe.scan(source, tmp_path / "w", workers=2, progress=lambda a, d, n: told.append(f"{a} {d}"))
+    assert told.index("reading images 0") + 1 == told.index("chosen")
+    assert told.index("chosen") < told.index("reading images 302")
 
 
 def test_changed_added_and_removed_files_are_picked_up(tmp_path: Path, opened: list[bytes]) -> None:

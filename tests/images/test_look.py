@@ -144,7 +144,10 @@ def test_names_that_are_no_text(tmp_path: Path) -> None:
 def test_the_beat_comes_before_every_file(mixed: list[FileRef]) -> None:
     beats: list[int] = []
     look(mixed, beats.append)
-    assert beats == list(range(len(mixed)))
+    n = len(mixed)
+    assert beats[:n] == list(range(n))
+    again = beats[n:]  # those whose colours need a second look
+    assert again == sorted(set(again)) and len(again) < n / 2
 
 
 def test_grey_stored_in_colour(tmp_path: Path) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import io
+import os
 import random
 import resource
 import struct
 import sys
 import zlib
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +20,7 @@ from PIL import Image, ImageDraw, ImageOps
 from sklearn.datasets import load_sample_image
 
 from recipe_core.images.jpeg import jpeg_header, jpeg_quality, reduction
+from recipe_core.images.look import FileRef, look
 from recipe_core.images.opened import opened
 from recipe_core.images.png import png_problem
 from recipe_core.images.thumbnails import planes_of
@@ -36,6 +40,14 @@ PNG = saved(PHOTO, "PNG")
 
 def error_of(data: bytes, extension: str = "jpg") -> str:
     return str(opened(data, extension).facts["error"])
+
+
+def scanned(data: bytes, folder: Path) -> dict[str, Any]:
+    """The row of a scan: what many pictures are asked together counts too."""
+    path = folder / "one.jpg"
+    path.write_bytes(data)
+    (row,) = look([FileRef(0, os.fsencode(path))], lambda i: None).table.to_pylist()
+    return dict(row)
 
 
 def pixels_of(data: bytes) -> np.ndarray:
@@ -249,26 +261,29 @@ def cut(data: bytes, r: random.Random) -> bytes:
 @pytest.mark.parametrize(
     ("damage", "least"), [(flipped, 0.95), (overwritten, 0.8), (zeroed, 0.98), (cut, 1.0)]
 )
-def test_damage_in_the_scan(damage: Callable[[bytes, random.Random], bytes], least: float) -> None:
+def test_damage_in_the_scan(
+    damage: Callable[[bytes, random.Random], bytes], least: float, tmp_path: Path
+) -> None:
     r = random.Random(11)
     photos = [Image.fromarray(load_sample_image(n)) for n in ("china.jpg", "flower.jpg")]
     found = []
     for k in range(60):
         x, y = r.randrange(200), r.randrange(120)
         data = saved(photos[k % 2].crop((x, y, x + 400, y + 300)), "JPEG", quality=70 + k % 25)
-        assert error_of(data) == ""
-        found.append(error_of(damage(data, r)) != "")
+        assert scanned(data, tmp_path)["error"] == ""
+        found.append(scanned(damage(data, r), tmp_path)["error"] != "")
     assert np.mean(found) >= least
 
 
-def test_colours_that_no_rgb_picture_has_are_damage() -> None:
+def test_colours_that_no_rgb_picture_has_are_damage(tmp_path: Path) -> None:
     """libjpeg warns of nothing here; the healthy twin is the most saturated picture there is."""
     shape = (64, 64)
     y, far = np.full(shape, 250, np.uint8), np.full(shape, 250, np.uint8)
     planted = simplejpeg.encode_jpeg_yuv_planes(y, far, far, quality=95)
-    made = opened(planted, "jpg")
-    assert made.facts["error"] == "damaged"
-    assert made.facts["strict_ok"] is False
+    assert opened(planted, "jpg").facts["error"] == ""
+    made = scanned(planted, tmp_path)
+    assert (made["error"], made["strict_ok"]) == ("damaged", False)
+    assert "no RGB picture" in made["error_detail"]
     healthy = Image.new("RGB", (256, 256))
     draw = ImageDraw.Draw(healthy)
     ends = [(r, g, b) for r in (0, 255) for g in (0, 255) for b in (0, 255)]
@@ -276,7 +291,28 @@ def test_colours_that_no_rgb_picture_has_are_damage() -> None:
         draw.rectangle((k % 4 * 64, k // 4 * 128, k % 4 * 64 + 63, k // 4 * 128 + 127), fill=colour)
     for subsampling in (0, 1, 2):
         for quality in (30, 75, 95):
-            assert error_of(saved(healthy, "JPEG", quality=quality, subsampling=subsampling)) == ""
+            data = saved(healthy, "JPEG", quality=quality, subsampling=subsampling)
+            assert scanned(data, tmp_path)["error"] == ""
+
+
+def test_impossible_colours_are_said_of_their_file_and_need_it_to_be_there(tmp_path: Path) -> None:
+    """The file is read again for them: a beat tells which one, and it may be gone by then."""
+    bright, far = np.full((64, 64), 250, np.uint8), np.full((64, 64), 250, np.uint8)
+    planted = simplejpeg.encode_jpeg_yuv_planes(bright, far, far, quality=95)
+    sound = saved(PHOTO.crop((0, 0, 64, 64)).convert("L").convert("RGB"), "JPEG")
+    paths = [tmp_path / f"{i}.jpg" for i in range(5)]
+    for path, data in zip(paths, [sound, planted, sound, planted, sound], strict=True):
+        path.write_bytes(data)
+    beats: list[int] = []
+
+    def beat(i: int) -> None:
+        beats.append(i)
+        if beats.count(3) == 2:
+            paths[3].unlink(missing_ok=True)
+
+    table = look([FileRef(i, os.fsencode(p)) for i, p in enumerate(paths)], beat).table
+    assert table["error"].to_pylist() == ["", "damaged", "", "", ""]
+    assert beats == [0, 1, 2, 3, 4, 1, 3]
 
 
 def test_png_checksums() -> None:

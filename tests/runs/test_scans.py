@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +15,7 @@ import pytest
 
 from recipe_core import recipe
 from recipe_core.kernel.errors import Misuse
-from recipe_core.runs import scans
+from recipe_core.runs import scans, watched
 from recipe_core.runs.progress_file import read_state
 from recipe_core.runs.watched import Identity, alive, myself
 from tests.data.test_survey import photos
@@ -108,3 +110,15 @@ def test_a_source_that_does_not_exist_is_refused_at_once(tmp_path: Path) -> None
 def test_a_number_used_again_is_another_process() -> None:
     me = myself()
     assert alive(me) and not alive(Identity(me.pid, me.started - 100))
+
+
+def test_psutil_says_the_same_of_a_process_where_there_is_no_proc() -> None:
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    assert watched._asked(child.pid) == (psutil.Process(child.pid).create_time(), False)
+    child.kill()
+    _until(lambda: watched._seen(child.pid)[1])
+    assert watched._asked(child.pid)[1]
+    child.wait()
+    for ask in (watched._seen, watched._asked):
+        with pytest.raises(OSError):
+            ask(child.pid)
