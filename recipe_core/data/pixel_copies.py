@@ -65,12 +65,12 @@ def _suspects(evidence: Evidence, progress: Progress) -> Rows:
     pairs = hamming.pairs_within(unique, SURE_RADIUS, progress)
     if pairs.complete < SURE_RADIUS:  # so crowded that nearly every row has a partner
         return rows
-    cell, of_cell = np.unique(np.stack([inverse, shape]), axis=1, return_inverse=True)
-    of_cell = of_cell.ravel()
-    suspect = np.bincount(of_cell, minlength=cell.shape[1]) > 1
-    start = np.searchsorted(cell[0], np.arange(len(unique) + 1))
+    shapes = int(shape.max()) + 1
+    cell, of_cell = np.unique(inverse * shapes + shape, return_inverse=True)
+    suspect = np.bincount(of_cell, minlength=len(cell)) > 1
+    start = np.searchsorted(cell, np.arange(len(unique) + 1) * shapes)
     a, b = hamming.products(start[pairs.a], start[pairs.a + 1], start[pairs.b], start[pairs.b + 1])
-    same = cell[1, a] == cell[1, b]
+    same = cell[a] % shapes == cell[b] % shapes
     suspect[a[same]] = True
     suspect[b[same]] = True
     return np.asarray(rows[suspect[of_cell]])
@@ -98,11 +98,12 @@ def content_codes(evidence: Evidence) -> Codes:
 
 
 def _codes_of(*columns: npt.NDArray[np.generic]) -> Codes:
-    """(n,) equal numbers where all columns agree."""
-    if not len(columns[0]):
-        return np.empty(0, np.int64)
-    stacked = np.stack([np.asarray(c, dtype=np.float64) for c in columns])
-    return np.unique(stacked, axis=1, return_inverse=True)[1].ravel().astype(np.int64)
+    """(n,) equal numbers, from 0 on, where all columns agree."""
+    codes = np.zeros(len(columns[0]), np.int64)
+    for column in columns:
+        values, code = np.unique(column, return_inverse=True)
+        codes = np.unique(codes * len(values) + code, return_inverse=True)[1]
+    return codes
 
 
 def _pixel_print(files: Files, row: int) -> str:

@@ -16,9 +16,9 @@ import pyarrow as pa
 
 from recipe_core.data.near_pairs import FLOOR, NEAR, RADIUS, compared, recorded
 from recipe_core.data.pixel_copies import firsts
-from recipe_core.images.copy_keys import FLAT, WAYS, Keys, keys_of
-from recipe_core.images.edits import EDITS, edited
-from recipe_core.images.likeness import SIDE, TURNS, WHOLE, has_detail
+from recipe_core.images.copy_keys import WAYS, Keys
+from recipe_core.images.edits import EDITS, Edited, edited
+from recipe_core.images.likeness import TURNS, WHOLE
 from recipe_core.kernel.check import Measure
 from recipe_core.kernel.evidence import Evidence, Files
 from recipe_core.kernel.intervals import wilson
@@ -59,15 +59,17 @@ def measure_planted(evidence: Evidence, files: Files, progress: Progress) -> pa.
     rows = spread(firsts(evidence), SAMPLED)
     progress("planting copies", 0, len(rows))
     parts = ((SEED, int(row), files.thumbnail(int(row))) for row in rows)
-    made = list(files.shared_out(edited, parts))
-    there = np.array([m is not None for m in made], np.bool_)
-    squares = np.array([m[0] for m in made if m is not None], np.uint8)
-    if not len(squares):
+    pairs = zip(rows, files.shared_out(edited, parts), strict=True)
+    made = {int(row): of_row for row, of_row in pairs if of_row is not None}
+    if not made:
         return PLANTED_FIELDS.empty_table()
-    seen = has_detail(squares[:, 0].astype(np.float32), FLAT)
-    least, small_too = recorded(evidence.table(NEAR.name))
-    coarse = np.array([m[1] for m in made if m is not None], np.int64) * small_too
-    return _table(rows[there][seen], squares[seen], coarse[seen], least, files)
+    squares, keys, coarse = zip(*made.values(), strict=True)
+    each = Edited(
+        np.concatenate(squares),
+        Keys(np.concatenate([k.base for k in keys]), np.concatenate([k.others for k in keys])),
+        np.concatenate(coarse),
+    )
+    return _table(np.array([*made], np.int64), each, recorded(evidence.table(NEAR.name)), files)
 
 
 def spread(rows: npt.NDArray[np.int64], k: int) -> npt.NDArray[np.int64]:
@@ -79,19 +81,19 @@ def spread(rows: npt.NDArray[np.int64], k: int) -> npt.NDArray[np.int64]:
 
 
 def _table(
-    rows: npt.NDArray[np.int64], squares: npt.NDArray[np.uint8],
-    coarse: npt.NDArray[np.int64], least: float, files: Files,
-) -> pa.Table:  # fmt: skip
-    """From (n, 1 + edits, 64, 64) squares, the original first, and (n, 1 + edits) coarseness."""
+    rows: npt.NDArray[np.int64], made: Edited, near_pairs: tuple[float, bool], files: Files
+) -> pa.Table:
+    """From n pictures with their edits, one after the other; `near_pairs`: see `recorded`."""
     n, k = len(rows), len(EDITS)
-    flat = squares.reshape(-1, SIDE, SIDE)
-    keys = keys_of(flat.astype(np.float32))
-    copy = np.flatnonzero(np.arange(len(flat)) % (k + 1))
+    least, small_too = near_pairs
+    copy = np.flatnonzero(np.arange(len(made.squares)) % (k + 1))
     original = copy // (k + 1) * (k + 1)
-    a, b, distance, way = nominated(keys, original, copy)
+    a, b, distance, way = nominated(made.keys, original, copy)
     near = distance <= RADIUS
     similarity = np.zeros(len(copy), np.float32)
-    similarity[near] = compared(flat, coarse.ravel(), a[near], b[near], way[near], files, silent)
+    similarity[near] = compared(
+        made.squares, made.coarse * small_too, a[near], b[near], way[near], files, silent
+    )
     similarity[similarity < least] = 0
     turn = [TURNS[WAYS[w].turn] for w in way]
     columns = [list(EDITS) * n, np.repeat(rows, k), distance, similarity, turn]

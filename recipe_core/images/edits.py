@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import simplejpeg
 from PIL import Image, ImageDraw, ImageOps
 
-from recipe_core.images.likeness import coarseness, squashed
+from recipe_core.images.copy_keys import FLAT, Keys, keys_of
+from recipe_core.images.likeness import coarseness, has_detail, squashed
 from recipe_core.images.thumbnails import QUALITY
 
 Edit = Callable[[Image.Image, np.random.Generator], Image.Image]
@@ -60,12 +62,21 @@ EDITS: Mapping[str, Edit] = {
 }
 
 
-def edited(
-    task: tuple[int, int, bytes | None],
-) -> tuple[list[npt.NDArray[np.uint8]], list[int]] | None:
-    """From (seed, row, thumbnail): the squashed picture, then its edits in the order of EDITS, and
-    how coarse each is. None where there is no thumbnail.
+class Edited(NamedTuple):
+    """A picture, then its edits in the order of EDITS: k = 1 + len(EDITS).
+
+    squares  (k, 64, 64) uint8
+    keys     of each
+    coarse   (k,) int64 how coarse each is
     """
+
+    squares: npt.NDArray[np.uint8]
+    keys: Keys
+    coarse: npt.NDArray[np.int64]
+
+
+def edited(task: tuple[int, int, bytes | None]) -> Edited | None:
+    """From (seed, row, thumbnail). None where there is no thumbnail, or nothing to see in it."""
     seed, row, thumbnail = task
     if not thumbnail:
         return None
@@ -73,6 +84,10 @@ def edited(
         grey = simplejpeg.decode_jpeg(thumbnail, colorspace="GRAY")[:, :, 0]
         picture, rng = Image.fromarray(grey), np.random.default_rng([seed, row])
         all_ = [thumbnail, *(_jpeg(edit(picture, rng), QUALITY) for edit in EDITS.values())]
-        return [squashed(jpeg) for jpeg in all_], [coarseness(jpeg) for jpeg in all_]
+        squares = np.stack([squashed(jpeg) for jpeg in all_])
     except ValueError:
         return None
+    pictures = squares.astype(np.float32)
+    if not has_detail(pictures[:1], FLAT)[0]:
+        return None
+    return Edited(squares, keys_of(pictures), np.array([coarseness(jpeg) for jpeg in all_]))

@@ -9,6 +9,7 @@ pictures at once, a fifth of what each by itself costs.
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,11 @@ def clipped_areas(planes: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
     wide = wide[:, :, :-2] & wide[:, :, 2:]
     tall = wide[:, :-1] & wide[:, 1:]
     return np.asarray((tall[:, :-2] & tall[:, 2:]).any(axis=(1, 2)))
+
+
+def may_hold_impossible_colours(row: Mapping[str, Any]) -> bool:
+    """Whether these facts are of a JPEG in colour that libjpeg read without a word."""
+    return row["format"] in ("JPEG", "MPO") and row["mode"] == "RGB" and row["strict_ok"] is True
 
 
 def gamut_damage(data: bytes) -> dict[str, Any]:

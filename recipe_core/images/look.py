@@ -21,7 +21,7 @@ from blake3 import blake3
 
 from recipe_core.images.columns import PASS_FIELDS
 from recipe_core.images.copy_keys import carrying, key_bytes
-from recipe_core.images.gamut import clipped_areas, gamut_damage
+from recipe_core.images.gamut import clipped_areas, gamut_damage, may_hold_impossible_colours
 from recipe_core.images.hashes import Source, coefficients, dhash, phash_and_turned
 from recipe_core.images.likeness import SIDE, squares
 from recipe_core.images.opened import LOSSY, opened
@@ -268,12 +268,12 @@ def _measure(
     spread = numbers.pop("chroma_spread")
     columns = {name: values.tolist() for name, values in numbers.items()}
     clipped = clipped_areas(planes).tolist()
-    for k, (i, seen) in enumerate(alike.items()):
+    for k, i in enumerate(alike):
         rows[i].update({name: values[k] for name, values in columns.items()})
         first, *turned = perceptual[k]
         rows[i].update(phash=first, phash_turned=turned, dhash=differences[k])
         rows[i]["grey_in_rgb"] = _grey(rows[i], float(spread[k]))
-        rows[i][DOUBTFUL] = clipped[k] and seen.coloured_jpeg
+        rows[i][DOUBTFUL] = clipped[k] and may_hold_impossible_colours(rows[i])
     return zip(alike, squares(grey), strict=True)
 
 

@@ -71,8 +71,7 @@ def _opened_jpeg(data: bytes, extension: str) -> Opened:
     except ValueError as e:
         return _refused(data, extension, facts, str(e))
     facts |= {"error": "", "error_detail": "", "warning": "", "pillow_ok": True, "strict_ok": True}
-    seen = kept(pixels, facts, header.orientation, header.width, header.height)
-    return replace(seen, coloured_jpeg=header.components == 3)
+    return kept(pixels, facts, header.orientation, header.width, header.height)
 
 
 def _jpeg_facts(data: bytes, header: JpegHeader) -> dict[str, Any]:

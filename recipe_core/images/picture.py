@@ -20,7 +20,6 @@ class Opened:
     fine       (h', w') packed: what the hashes are made from, transparent parts over white
     size       its height and width before it was halved (a part of a pixel is a part)
     thumbnail  JPEG, b"" where nothing was decoded
-    coloured_jpeg  whether the colours of its blocks may tell of damage: see gamut.py
     """
 
     facts: dict[str, Any]
@@ -28,7 +27,6 @@ class Opened:
     fine: Packed | None = None
     size: tuple[float, float] = (0.0, 0.0)
     thumbnail: bytes = b""
-    coloured_jpeg: bool = False
 
 
 def kept(

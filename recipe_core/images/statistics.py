@@ -39,7 +39,7 @@ def measured(planes: Stack, y: Levels) -> dict[str, Numbers]:
     tones = _tones(y[:, ::2])
     variance = (tones["contrast"] * 255) ** 2
     detail = _detail(y, variance)
-    return {**tones, **detail, **_colours(planes), "border_share": _borders(planes)}
+    return {**tones, **detail, **_colours(planes), "border_share": _borders(planes, y)}
 
 
 def luma(planes: Stack) -> Levels:
@@ -125,17 +125,18 @@ def _detail(y: Levels, variance: Numbers) -> dict[str, Numbers]:
     return {"sharpness": np.sqrt(roughness / (variance + NOISE)), "edge_density": edges}
 
 
-def _borders(planes: Stack) -> Numbers:
-    shares = np.zeros(planes.shape[1])
-    for k in np.flatnonzero(_flat_edge(planes)):
+def _borders(planes: Stack, y: Levels) -> Numbers:
+    shares = np.zeros(len(y))
+    for k in np.flatnonzero(_flat_edge(y)):
         shares[k] = border_share(planes[:, k])
     return shares
 
 
-def _flat_edge(planes: Stack) -> npt.NDArray[np.bool_]:
-    """Which pictures have an outermost line of one colour at all."""
-    lines = (planes[:, :, 0], planes[:, :, -1], planes[:, :, :, 0], planes[:, :, :, -1])
-    flat = [(np.ptp(line, axis=2) <= 2 * BORDER_TOLERANCE).all(axis=0) for line in lines]
+def _flat_edge(y: Levels) -> npt.NDArray[np.bool_]:
+    """Which pictures may have an outermost line of one colour: its luma spreads no wider than its
+    channels, but for the rounding."""
+    lines = (y[:, 0], y[:, -1], y[:, :, 0], y[:, :, -1])
+    flat = [np.ptp(line, axis=1) <= 2 * BORDER_TOLERANCE + 1 for line in lines]
     return np.asarray(np.logical_or.reduce(flat))
 
 
@@ -161,6 +162,8 @@ def border_share(planes: Stack) -> float:
 
 def _bar(planes: Stack) -> int:
     """Lines (second axis) of the bar at the beginning, 0 where there is none."""
+    if (np.ptp(planes[:, 0], axis=1) > 2 * BORDER_TOLERANCE).any():
+        return 0
     colour = _medians(planes[:, 0])
     low = np.ceil(np.maximum(colour - BORDER_TOLERANCE, 0)).astype(np.uint8)
     high = np.floor(np.minimum(colour + BORDER_TOLERANCE, 255)).astype(np.uint8)
