@@ -30,9 +30,9 @@ from recipe_core.images.likeness import (
     Overlay,
     Pictures,
     Region,
+    all_squashed,
     has_detail,
     overlaid,
-    squashed,
 )
 from recipe_core.images.neighbours import unit
 from recipe_core.images.thumbnails import QUALITY
@@ -121,16 +121,8 @@ def confirmed(
 ) -> dict[str, npt.NDArray[np.generic]]:
     """similarity (k,) float32, turn and part (k,) str of pairs of rows, on their thumbnails."""
     rows, where = np.unique(np.concatenate([a, b]), return_inverse=True)
-    squares = [_square(files.thumbnail(int(r))) for r in rows]
-    stacked = np.stack(squares) if squares else np.zeros((0, SIDE, SIDE), np.uint8)
-    return compared(stacked, where[: len(a)], where[len(a) :], progress)
-
-
-def _square(thumbnail: bytes | None) -> npt.NDArray[np.uint8]:
-    try:
-        return squashed(thumbnail) if thumbnail else np.zeros((SIDE, SIDE), np.uint8)
-    except ValueError:
-        return np.zeros((SIDE, SIDE), np.uint8)
+    squares = all_squashed([files.thumbnail(int(r)) for r in rows])
+    return compared(squares, where[: len(a)], where[len(a) :], progress)
 
 
 def compared(
@@ -236,7 +228,7 @@ def _planted(
     progress("planting copies", 0, len(copies))
     vectors = unit(made.describe(copies.__getitem__, len(copies)))
     nominated = _nominated(made, vectors, np.repeat(chosen, len(EDITS)), neighbours)
-    squares = np.stack([_square(t) for t in [*originals, *copies]])
+    squares = all_squashed([*originals, *copies])
     k = len(originals)
     a = np.repeat(np.arange(k), len(EDITS))
     value = compared(squares, a, k + np.arange(len(copies)), progress)["similarity"]

@@ -10,6 +10,7 @@ in their outline and not in their detail; a copy agrees in both, brighter, small
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
@@ -70,11 +71,12 @@ def squashed(jpeg: bytes) -> npt.NDArray[np.uint8]:
 
 
 def all_squashed(jpegs: Sequence[bytes | None]) -> npt.NDArray[np.uint8]:
-    """(n, 64, 64) uint8: `squashed` of each, black where there is no thumbnail."""
+    """(n, 64, 64) uint8: `squashed` of each, black where there is no thumbnail, or no JPEG."""
     result = np.zeros((len(jpegs), SIDE, SIDE), np.uint8)
     for square, jpeg in zip(result, jpegs, strict=True):
         if jpeg:
-            square[:] = squashed(jpeg)
+            with contextlib.suppress(ValueError):
+                square[:] = squashed(jpeg)
     return result
 
 

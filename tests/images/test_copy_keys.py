@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from recipe_core.images.copy_keys import KEY_BYTES, carried, carrying, key_bytes, keys_from
-from recipe_core.images.likeness import BLUR, SIDE, _blur, squares, squashed
+from recipe_core.images.likeness import BLUR, SIDE, _blur, all_squashed, squares, squashed
 from recipe_core.images.look import FileRef, look
 from recipe_core.images.thumbnails import encoded, packed
 from tests.planted.plant_exact_duplicates import photo
@@ -33,6 +33,13 @@ def test_a_worker_makes_the_hashes_that_the_thumbnail_has(
         anew = keys_from(key_bytes(squashed(thumbnail)[None].astype(np.float32))[0])
         apart = np.bitwise_count(np.c_[told.base ^ anew.base, told.others ^ anew.others])
         assert apart.mean() < 2 and apart.max() <= 4, apart
+
+
+def test_a_thumbnail_that_is_none_has_a_black_square(tmp_path: Path) -> None:
+    thumbnail = thumbnail_of(tmp_path, photo(1, (80, 60)))
+    made = all_squashed([b"GIF89a", thumbnail, None, thumbnail[:40], b""])
+    assert np.array_equal(made[1], squashed(thumbnail)) and made[1].any()
+    assert not made[[0, 2, 3, 4]].any()
 
 
 def test_the_picture_is_the_same_with_hashes_in_it() -> None:
