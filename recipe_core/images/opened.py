@@ -16,6 +16,7 @@ import simplejpeg
 from PIL import Image
 
 from recipe_core.images.by_pillow import by_pillow, quiet
+from recipe_core.images.cut_off import lost_pictures
 from recipe_core.images.jpeg import (
     STRICT_FRAMES,
     JpegHeader,
@@ -43,11 +44,9 @@ def opened(data: bytes, extension: str) -> Opened:
     try:
         if data.startswith(b"\xff\xd8"):
             return _opened_jpeg(data, extension)
-        return (
-            _opened_png(data, extension)
-            if data.startswith(PNG_MAGIC)
-            else by_pillow(data, extension)
-        )
+        if data.startswith(PNG_MAGIC):
+            return _opened_png(data, extension)
+        return _with_all_pictures(by_pillow(data, extension), data)
     except (Exception, RecursionError) as e:
         # MemoryError and whatever a plugin raises on bytes its author did not foresee
         return _failed("undecodable", words_of(e), pillow_ok=False)
@@ -119,6 +118,15 @@ def _with_opinion(seen: Opened, facts: dict[str, Any], strict: bool | None, deta
     if strict is False and not merged["error"]:
         merged |= {"error": "damaged", "error_detail": detail}
     return replace(seen, facts=merged)
+
+
+def _with_all_pictures(seen: Opened, data: bytes) -> Opened:
+    """`damaged` where the first picture could be made and a later one is not all there."""
+    problem = "" if seen.facts["error"] else lost_pictures(data)
+    if not problem:
+        return seen
+    more = {"error": "damaged", "error_detail": problem, "strict_ok": False}
+    return replace(seen, facts=seen.facts | more)
 
 
 def _opened_png(data: bytes, extension: str) -> Opened:

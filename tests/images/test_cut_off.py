@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import random
 import struct
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from recipe_core.images.cut_off import cut_off
+from recipe_core.images.cut_off import cut_off, lost_pictures
 from recipe_core.images.opened import opened
 from tests.planted.plant_exact_duplicates import photo
 
@@ -97,7 +98,8 @@ def test_a_whole_file_with_wrong_bytes_is_not_cut_off(name: str) -> None:
 def test_nothing_behind_a_known_beginning_makes_it_raise(start: bytes) -> None:
     draw = random.Random(start)
     for length in (*range(24), *(draw.randrange(2000) for _ in range(300))):
-        assert isinstance(cut_off(start + draw.randbytes(length)), str)
+        data = start + draw.randbytes(length)
+        assert isinstance(cut_off(data), str) and isinstance(lost_pictures(data), str)
 
 
 def test_a_header_that_speaks_of_gigabytes_is_itself_wrong() -> None:
@@ -109,3 +111,92 @@ def test_a_header_that_speaks_of_gigabytes_is_itself_wrong() -> None:
 def test_a_name_without_such_a_file_is_still_a_wrong_name() -> None:
     assert told(random.Random(0).randbytes(4000), "tif")[0] == "wrong_magic"
     assert Image.open(io.BytesIO(tiff_of_tiles("<"))).size == (32, 16)
+
+
+# -- later pictures -----------------------------------------------------------------------------
+
+PICTURES = [photo(k, (90, 70)) for k in range(5)]
+
+
+def several(format: str, **how: Any) -> bytes:
+    stream = io.BytesIO()
+    PICTURES[0].save(stream, format, save_all=True, append_images=PICTURES[1:], **how)
+    return stream.getvalue()
+
+
+SEVERAL = {
+    "gif": several("GIF"),
+    "gif that says more": several("GIF", comment=b"five " * 200, duration=40, loop=0),
+    "tif": several("TIFF"),
+    "tif with LZW": several("TIFF", compression="tiff_lzw"),
+    "webp": several("WEBP"),
+    "png": several("PNG"),
+}
+
+
+def pictures_of(data: bytes) -> list[bytes]:
+    """What Pillow reads, picture by picture."""
+    found = []
+    with contextlib.suppress(Exception), Image.open(io.BytesIO(data)) as image:
+        for k in range(len(PICTURES)):
+            image.seek(k)
+            found.append(image.convert("RGB").tobytes())
+    return found
+
+
+@pytest.mark.parametrize("name", SEVERAL)
+def test_a_file_that_lost_later_pictures_is_broken_and_a_whole_one_is_not(name: str) -> None:
+    whole = SEVERAL[name]
+    assert told(whole, name) == told(whole + b"left behind", name) == ("", "")
+    all_, r = pictures_of(whole), random.Random(7)
+    lost, called = 0, 0
+    for _ in range(60):
+        cut = whole[: r.randrange(len(whole) // 4, len(whole) - 2)]
+        if pictures_of(cut) != all_:
+            lost += 1
+            called += told(cut, name)[0] in ("damaged", "truncated")
+    assert lost > 40 and called >= 0.98 * lost
+
+
+def test_what_is_lost_is_said() -> None:
+    gif, tif = SEVERAL["gif"], SEVERAL["tif"]
+    assert lost_pictures(gif[:-200]) == "the file ends within picture 5"
+    assert (
+        lost_pictures(tif[:-200]) == f"the file ends after {len(tif) - 200:,} of {len(tif):,} bytes"
+    )
+
+
+def test_marks_that_end_a_gif_may_be_missing() -> None:
+    """No pixel is lost with them; some programs leave them out, or fill up with zeros."""
+    gif = SEVERAL["gif"]
+    assert gif[-2:] == b"\0;"
+    for twin in (gif[:-1], gif[:-2], gif[:-1] + bytes(50)):
+        assert pictures_of(twin)[:4] == pictures_of(gif)[:4]
+        assert lost_pictures(twin) == ""
+
+
+def next_directory(tif: bytes) -> int:
+    """Where the place of a second picture stands in a TIFF with its low byte first."""
+    (at,) = struct.unpack_from("<I", tif, 4)
+    return int(at) + 2 + 12 * int(struct.unpack_from("<H", tif, at)[0])
+
+
+def test_junk_behind_the_one_picture_of_a_tiff_is_no_picture() -> None:
+    tif = saved("TIFF") + bytes(range(256)) * 20
+    at, r = next_directory(tif), random.Random(3)
+    places = [r.randrange(8, len(tif) - 2) for _ in range(300)] + [2**32 - 1, 2**31, 200_000_000]
+    for place in places:
+        assert lost_pictures(tif[:at] + struct.pack("<I", place) + tif[at + 4 :]) == "", place
+    last = tiff_of_tiles("<")
+    directory = last[: next_directory(last)]
+    assert lost_pictures(directory) == ""  # it ends with its directory, with nothing to follow
+
+
+def test_a_tiff_whose_first_picture_counts_too_many_bytes_is_believed_in_nothing() -> None:
+    tif = bytearray(SEVERAL["tif"])
+    (at,) = struct.unpack_from("<I", tif, 4)
+    tags = range(at + 2, next_directory(bytes(tif)), 12)
+    (length_of_strip,) = (e for e in tags if struct.unpack_from("<H", tif, e)[0] == 279)
+    struct.pack_into("<I", tif, length_of_strip + 8, 10 * len(tif))
+    assert pictures_of(bytes(tif)) == pictures_of(SEVERAL["tif"])
+    assert lost_pictures(bytes(tif[:-10])) == ""
