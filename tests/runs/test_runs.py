@@ -113,7 +113,7 @@ def test_no_child_stays_when_nobody_looks(tmp_path: Path) -> None:
     run = under_way(tmp_path, run_id)
     *children, apart = json.loads((run.folder / "children.json").read_text())
     os.kill(run.pid, signal.SIGKILL)
-    until(lambda: _gone(children), 10)
+    until(lambda: _gone([*children, _group(run)]), 10)
     assert not _gone([apart])
     assert pipeline.run(tmp_path, run_id).status == "lost"
     until(lambda: _gone([apart]), 10)

@@ -14,7 +14,7 @@ import pytest
 
 from recipe_core import pipeline
 from recipe_core.runs.turns import physical, taken, turn
-from tests.runs.waiting import under_way, until
+from tests.runs.waiting import ended, under_way, until
 
 COUNTS = "tests.runs.entries:counts"
 LONG = {"n": 100_000, "pause": 0.02}
@@ -58,7 +58,7 @@ def test_the_order_of_arrival_also_past_a_killed_and_a_cancelled_one(place: Path
     until(lambda: pipeline.run(place, fourth).waiting == (first, third))
     os.kill(pid, signal.SIGKILL)  # the kernel lets go of its device
     under_way(place, third)
-    assert pipeline.run(place, first).status == "lost"
+    assert ended(place, first).status == "lost"
     until(lambda: pipeline.run(place, fourth).waiting == (third,))
     pipeline.stop(place, third)
     assert under_way(place, fourth).status == "running"
