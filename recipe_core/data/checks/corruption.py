@@ -2,7 +2,8 @@
 
 A file without a picture stops the data loader in the middle of an epoch, or is skipped without a
 word. A damaged one is worse: it loads, but part of the picture is grey, shifted or another file's,
-and the net is asked to learn it. Fetch such files again from where they came from, or leave them
+and the net is asked to learn it; or its first picture is whole and later ones are missing (GIF,
+TIFF). Fetch such files again from where they came from, or leave them
 out; both kinds together usually mean a broken copy or an interrupted download.
 
 Two opinions are heard: whether Pillow loads the file, and whether a strict decoder agrees, which
@@ -78,8 +79,9 @@ CLASSES: tuple[ErrorClass, ...] = (
                "If it is meant to be that large, store a smaller copy; otherwise leave it out."),
     ErrorClass("unsupported", "in a format without a decoder here", 0.3,
                "Convert it, or install a decoder for it here and where you train."),
-    ErrorClass("damaged", "damaged though it loads", 0.2,
-               "Look at it: parts may be grey or shifted. " + AGAIN),
+    ErrorClass("damaged", "damaged, unnoticed by a loader", 0.2,
+               "Look at it: parts may be grey or shifted, or later pictures in it missing. "
+               + AGAIN),
 )  # fmt: skip
 """In the order in which they are shown; a class that the pass may add later counts as broken."""
 BY_NAME = {c.name: c for c in CLASSES}
