@@ -72,7 +72,7 @@ class Survey:
 
 def survey(
     dataset: Dataset, workspace: Workspace, executor: Executor, progress: Progress,
-    meanwhile: Callable[[], object] = lambda: None,
+    meanwhile: Callable[[], object],
 ) -> Survey:  # fmt: skip
     """Measures every file of the data set that is not known yet.
 

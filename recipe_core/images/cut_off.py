@@ -151,7 +151,7 @@ def _icon_end(data: bytes) -> int:
 
 def _gif_palette_end(data: bytes) -> int:
     """The end of the colours behind the header (GIF89a, section 18), where there are any."""
-    _read("B", data, 10)
+    _read("B", data, 10)  # raises where even the byte that tells of them is not there
     return _palette_end(data, 10, 13)
 
 

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from recipe_core.images.by_pillow import quiet
+from recipe_core.images.picture import damaged
 
 OUT_OF_GAMUT = 24.0
 """Levels by which the mean of a block may lie outside the RGB cube. Untouched photos reach 2.1
@@ -53,10 +54,9 @@ def gamut_damage(data: bytes) -> dict[str, Any]:
     excess, blocks = gamut_excess(data)
     if blocks < OUT_OF_GAMUT_BLOCKS:
         return {}
-    detail = (
+    return damaged(
         f"{blocks} blocks hold colours that no RGB picture has (up to {excess:.0f} levels outside)"
     )
-    return {"error": "damaged", "error_detail": detail, "strict_ok": False}
 
 
 def gamut_excess(data: bytes) -> tuple[float, int]:

@@ -105,9 +105,10 @@ def look(files: Sequence[FileRef], beat: Callable[[int], None]) -> Look:
                 shown.update(_measure(waiting.pop(seen.size), rows))
     for alike in waiting.values():
         shown.update(_measure(alike, rows))
-    for i in [i for i, row in enumerate(rows) if row.get(DOUBTFUL)]:
-        beat(i)
-        rows[i].update(_impossible_colours(files[i]))
+    for i, row in enumerate(rows):
+        if row.get(DOUBTFUL):
+            beat(i)
+            row.update(_impossible_colours(files[i]))
     for i, key in zip(shown, key_bytes(_stacked(shown)), strict=True):
         thumbnails[i] = carrying(thumbnails[i], key)
     return Look(_table(rows), thumbnails)

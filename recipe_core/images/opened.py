@@ -26,7 +26,7 @@ from recipe_core.images.jpeg import (
     not_damage,
     strict_pixels,
 )
-from recipe_core.images.picture import Opened, kept, shape_facts
+from recipe_core.images.picture import Opened, damaged, kept, shape_facts
 from recipe_core.images.png import PNG_MAGIC, png_problem
 from recipe_core.images.refusals import words_of
 
@@ -116,17 +116,14 @@ def _with_opinion(seen: Opened, facts: dict[str, Any], strict: bool | None, deta
     """Pillow's result with the strict decoder's opinion: where only that one objects, `damaged`."""
     merged = facts | seen.facts | {"jpeg_quality": facts["jpeg_quality"], "strict_ok": strict}
     if strict is False and not merged["error"]:
-        merged |= {"error": "damaged", "error_detail": detail}
+        merged |= damaged(detail)
     return replace(seen, facts=merged)
 
 
 def _with_all_pictures(seen: Opened, data: bytes) -> Opened:
     """`damaged` where the first picture could be made and a later one is not all there."""
     problem = "" if seen.facts["error"] else lost_pictures(data)
-    if not problem:
-        return seen
-    more = {"error": "damaged", "error_detail": problem, "strict_ok": False}
-    return replace(seen, facts=seen.facts | more)
+    return replace(seen, facts=seen.facts | damaged(problem)) if problem else seen
 
 
 def _opened_png(data: bytes, extension: str) -> Opened:
@@ -136,7 +133,7 @@ def _opened_png(data: bytes, extension: str) -> Opened:
     if seen.facts.get("mode") and len(data) > 24:
         facts["bits"] = data[24]
     if problem and not facts["error"]:
-        facts |= {"error": "damaged", "error_detail": problem}
+        facts |= damaged(problem)
     elif problem.startswith("the file ends") and facts["error"] in ("undecodable", "wrong_magic"):
         facts["error"] = "truncated"
     return replace(seen, facts=facts)

@@ -48,6 +48,11 @@ def kept(
     return Opened(facts, small, halved(pixels), (height / scale, width / scale), encoded(small))
 
 
+def damaged(detail: str) -> dict[str, Any]:
+    """Facts of a file that Pillow loads and a strict look objects to, for this reason."""
+    return {"error": "damaged", "error_detail": detail, "strict_ok": False}
+
+
 def shape_facts(width: int, height: int, facts: dict[str, Any]) -> dict[str, Any]:
     """The facts, with the shape of the displayed picture."""
     return facts | {

@@ -32,6 +32,7 @@ from recipe_core.execution.processes import LocalProcesses
 from recipe_core.execution.sharing import shared_out
 from recipe_core.kernel.errors import BadSetting, Misuse, RecipeError, UnknownName
 from tests.contracts import executor_work as work
+from tests.runs.waiting import living
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 30.0
@@ -92,18 +93,6 @@ def _chunked(items: Sequence[Any], rng: random.Random) -> list[Sequence[Any]]:
 
 def _items(done: Sequence[Done[Any, Any]]) -> list[Any]:
     return sorted(item for d in done for item in d.items)
-
-
-def _living(pid: int) -> bool:
-    """Whether the process runs; one that only waits to be reaped does not."""
-    try:
-        os.kill(pid, 0)
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except ProcessLookupError:
-        return False
-    except FileNotFoundError:  # gone meanwhile, or a system without /proc
-        return not Path("/proc/self/stat").exists()
-    return state != "Z"
 
 
 def _eventually(question: Callable[[], bool]) -> bool:
@@ -225,7 +214,7 @@ def test_closing_early_leaves_no_process(protecting: Executor, tmp_path: Path) -
     results.close()  # type: ignore[attr-defined]
     pids = [int(p.name) for p in tmp_path.iterdir()]
     assert pids
-    assert _eventually(lambda: not any(map(_living, pids)))
+    assert _eventually(lambda: not any(map(living, pids)))
 
 
 def test_workers_begin_before_anyone_asks_for_a_result(tmp_path: Path) -> None:
@@ -234,7 +223,7 @@ def test_workers_begin_before_anyone_asks_for_a_result(tmp_path: Path) -> None:
     assert _eventually(lambda: len(list(tmp_path.iterdir())) == 2)
     pids = [int(p.name) for p in tmp_path.iterdir()]
     results.close()
-    assert not any(map(_living, pids))
+    assert not any(map(living, pids))
 
 
 def test_work_or_items_that_cannot_be_pickled_are_misuse(protecting: Executor) -> None:
@@ -350,10 +339,10 @@ def test_workers_end_with_their_driver(tmp_path: Path, how: signal.Signals) -> N
     try:
         assert _eventually(lambda: len(list(tmp_path.iterdir())) == 2)
         pids = [int(p.name) for p in tmp_path.iterdir()]
-        assert all(map(_living, pids))
+        assert all(map(living, pids))
         driver.send_signal(how)
         driver.wait(PATIENCE)
-        assert _eventually(lambda: not any(map(_living, pids)))
+        assert _eventually(lambda: not any(map(living, pids)))
     finally:
         driver.kill()
         driver.wait()
@@ -375,7 +364,7 @@ def test_workers_started_ahead_do_the_work_and_end_with_it(tmp_path: Path, n: in
     assert len(started) == 2
     done = list(early.map(Job(work.sign, 30), ([str(tmp_path)] for _ in range(n))))
     assert len(done) == n and {d.result for d in done} <= started
-    assert not early.idle and _eventually(lambda: not any(map(_living, started)))
+    assert not early.idle and _eventually(lambda: not any(map(living, started)))
 
 
 COPYING = """
@@ -462,7 +451,7 @@ def test_kept_workers_do_the_next_maps_work_until_they_are_closed(tmp_path: Path
         pids = {m.process.pid for m in kept.idle}
     finally:
         kept.close()
-    assert not kept.idle and not any(map(_living, pids))
+    assert not kept.idle and not any(map(living, pids))
     assert [d.result for d in kept.map(Job(work.squares, 30), [[6]])] == [[36]]
     kept.close()
 
@@ -474,7 +463,7 @@ def test_closing_early_ends_kept_workers_too(tmp_path: Path) -> None:
     results = kept.map(Job(work.sign, 30), [[str(tmp_path)]] * 50)
     next(results)
     results.close()
-    assert pids and not kept.idle and not any(map(_living, pids))
+    assert pids and not kept.idle and not any(map(living, pids))
 
 
 @pytest.mark.parametrize("n", [0, 1, 60])

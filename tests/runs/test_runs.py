@@ -14,7 +14,6 @@ import textwrap
 import time
 from pathlib import Path
 
-import psutil
 import pytest
 
 from recipe_core import pipeline
@@ -25,7 +24,7 @@ from recipe_core.runs.heartbeat import read_beat
 from recipe_core.runs.leftovers import leftovers
 from recipe_core.runs.watching import Run
 from recipe_core.store.workspace import write_json
-from tests.runs.waiting import ended, under_way, until
+from tests.runs.waiting import ended, living, under_way, until
 from tests.store.disk import small_disk
 
 LONG = {"n": 100_000, "pause": 0.02}
@@ -48,14 +47,7 @@ def _group(run: Run) -> int:
 
 
 def _gone(pids: list[int]) -> bool:
-    return not any(_runs(p) for p in pids)
-
-
-def _runs(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
+    return not any(map(living, pids))
 
 
 def _without_last_words(run: Run) -> tuple[RunFolder, dict[str, object]]:

@@ -6,8 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -19,13 +17,7 @@ from recipe_core.runs import scans, watched
 from recipe_core.runs.progress_file import read_state
 from recipe_core.runs.watched import Identity, alive, myself
 from tests.data.test_survey import photos
-
-
-def _until(done: Callable[[], bool], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not done():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.02)
+from tests.runs.waiting import living, until
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +47,7 @@ def test_it_runs_to_its_end_and_says_how_far_it_is(many: Path, tmp_path: Path) -
         seen.add((scan.activity, scan.total))
         return scan.status != "running"
 
-    _until(ended, 120)
+    until(ended, 120)
     scan = scans.watch(place)
     assert scan.status == "done", scan.log_tail
     assert ("reading images", 800) in seen
@@ -66,11 +58,11 @@ def test_it_runs_to_its_end_and_says_how_far_it_is(many: Path, tmp_path: Path) -
 def test_a_stopped_scan_says_so_and_the_next_goes_on(many: Path, tmp_path: Path) -> None:
     place = tmp_path / "w"
     scans.start(str(many), place)
-    _until(lambda: 0 < scans.watch(place).done < 800)
+    until(lambda: 0 < scans.watch(place).done < 800)
     scans.stop(place)
     assert scans.watch(place).status == "stopped"
     scans.start(str(many), place)
-    _until(lambda: scans.watch(place).status != "running", 120)
+    until(lambda: scans.watch(place).status != "running", 120)
     assert scans.watch(place).status == "done"
 
 
@@ -86,18 +78,18 @@ def test_a_scan_stopped_before_its_first_word_is_stopped_not_failed(
 def test_a_killed_scan_is_lost_and_leaves_no_process(many: Path, tmp_path: Path) -> None:
     place = tmp_path / "w"
     scans.start(str(many), place)
-    _until(lambda: 0 < scans.watch(place).done < 800)
+    until(lambda: 0 < scans.watch(place).done < 800)
     workers = psutil.Process(_pid(place)).children(recursive=True)
     os.kill(_pid(place), signal.SIGKILL)
-    _until(lambda: scans.watch(place).status != "running")
+    until(lambda: scans.watch(place).status != "running")
     assert scans.watch(place).status == "lost"
-    _until(lambda: not any(w.is_running() and w.status() != "zombie" for w in workers))
+    until(lambda: not any(living(w.pid) for w in workers))
 
 
 def test_a_failed_scan_says_why(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     scans.start(str(tmp_path / "empty"), tmp_path / "w")
-    _until(lambda: scans.watch(tmp_path / "w").status != "running")
+    until(lambda: scans.watch(tmp_path / "w").status != "running")
     scan = scans.watch(tmp_path / "w")
     assert scan.status == "failed" and "empty" in scan.message
 
@@ -116,7 +108,7 @@ def test_psutil_says_the_same_of_a_process_where_there_is_no_proc() -> None:
     child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     assert watched._asked(child.pid) == (psutil.Process(child.pid).create_time(), False)
     child.kill()
-    _until(lambda: watched._seen(child.pid)[1])
+    until(lambda: watched._seen(child.pid)[1])
     assert watched._asked(child.pid)[1]
     child.wait()
     for ask in (watched._seen, watched._asked):

@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
+
 from recipe_core import pipeline
 from recipe_core.runs.watching import Run
 
@@ -16,6 +18,14 @@ def until(done: Callable[[], bool], seconds: float = 60) -> None:
     while not done():
         assert time.monotonic() < deadline, "it did not happen"
         time.sleep(0.02)
+
+
+def living(pid: int) -> bool:
+    """Whether the process runs; one that only waits to be reaped does not."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def ended(workspace: Path, run_id: str, seconds: float = 60) -> Run:

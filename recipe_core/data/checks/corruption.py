@@ -3,8 +3,8 @@
 A file without a picture stops the data loader in the middle of an epoch, or is skipped without a
 word. A damaged one is worse: it loads, but part of the picture is grey, shifted or another file's,
 and the net is asked to learn it; or its first picture is whole and later ones are missing (GIF,
-TIFF). Fetch such files again from where they came from, or leave them
-out; both kinds together usually mean a broken copy or an interrupted download.
+TIFF). Fetch such files again from where they came from, or leave them out; both kinds together
+usually mean a broken copy or an interrupted download.
 
 Two opinions are heard: whether Pillow loads the file, and whether a strict decoder agrees, which
 finds the silent damage. Warnings about metadata (EXIF, XMP, colour profiles) are counted, never
