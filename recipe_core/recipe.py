@@ -17,7 +17,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -26,7 +26,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from recipe_core.kernel.check import Check, Measure, broken, judged
+from recipe_core.kernel.check import Check, Finish, Measure, broken, judged
 from recipe_core.kernel.discovery import checks_in
 from recipe_core.kernel.errors import Cancelled, MissingInput, Misuse, UnknownName, WorkspaceError
 from recipe_core.kernel.evidence import Evidence, Files
@@ -262,12 +262,14 @@ def _with_measures(
     held = files(place, evidence, hands)
     names = dict(_named_measures(place))
     tables, failed = dict(evidence.tables), {}
+    begun = {m.name: f for m in needed.values() if (f := _begun(place, m, evidence, held))}
     for measure in needed.values():
         progress(f"measuring {measure.name.replace('_', ' ')}", 0, 0)
+        made = begun.get(measure.name) or partial(_whole, measure, held)
         try:
             file, table = _measured(place, measure, Evidence(
                 evidence.dataset, evidence.samples, evidence.boxes, tables, evidence._cache
-            ), held, progress)  # fmt: skip
+            ), made, progress)  # fmt: skip
             names[measure.name], tables[measure.name] = file, table
         except MissingInput as e:
             failed[measure.name] = Finding("skipped", f"Not judged: {e}.")
@@ -289,13 +291,26 @@ def _named_measures(place: Workspace) -> Mapping[str, str]:
     return results.read_json(path) if path is not None and path.exists() else {}
 
 
+def _begun(place: Workspace, measure: Measure, evidence: Evidence, held: Files) -> Finish | None:
+    """What finishes a measure that workers have begun; None where that is not its way."""
+    if measure.begin is None or results.stored_measure(place, measure, evidence)[1]:
+        return None
+    with contextlib.suppress(Exception):  # made as a whole it says the same again, heard
+        return measure.begin(evidence, held)
+    return None
+
+
+def _whole(measure: Measure, held: Files, evidence: Evidence, progress: Progress) -> pa.Table:
+    return measure.function(evidence, held, progress)
+
+
 def _measured(
-    place: Workspace, measure: Measure, evidence: Evidence, held: Files, progress: Progress
+    place: Workspace, measure: Measure, evidence: Evidence, finish: Finish, progress: Progress
 ) -> tuple[str, pa.Table]:
     file, there = results.stored_measure(place, measure, evidence)
     if there:
         return file, read_table(place.tables / file)
-    table = measure.function(evidence, held, progress)
+    table = finish(evidence, progress)
     with writing(place):
         results.write_measure(place, file, table)
     if measure.columns:
@@ -635,8 +650,9 @@ class _StoredFiles:
     def __init__(self, place: Workspace, found: Evidence, hands: Executor | None) -> None:
         from recipe_core.data.survey import thumbnails_of
         from recipe_core.execution.here import Here
+        from recipe_core.execution.sharing import Sharing
 
-        self._hands = hands or Here()
+        self._sharing = Sharing(hands or Here())
         self.folder: Path | None = place.path / "embeddings"
         self._found = found
         self._pack = thumbnails_of(place, found.samples)
@@ -657,9 +673,7 @@ class _StoredFiles:
         return read_bytes(FileRef(row, path, member.as_py()))
 
     def shared_out(self, work: Callable[[P], R], parts: Iterable[P]) -> Iterator[R]:
-        from recipe_core.execution.sharing import shared_out
-
-        return shared_out(self._hands, work, parts)
+        return self._sharing.shared_out(work, parts)
 
 
 def files(place: Workspace, found: Evidence, hands: Executor | None = None) -> Files:

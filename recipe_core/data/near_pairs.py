@@ -6,8 +6,9 @@ over each other, tell how alike they are (images/likeness.py).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import tee
 
 import numpy as np
 import numpy.typing as npt
@@ -15,14 +16,12 @@ import pyarrow as pa
 
 from recipe_core.data.pixel_copies import firsts
 from recipe_core.images import hamming
-from recipe_core.images.copy_keys import WAYS, Keys, carried, keys_from
+from recipe_core.images.copy_keys import WAYS, Keys, carried, keys_from, overlays
 from recipe_core.images.likeness import (
-    COARSEST,
     GIVEN_UP,
     SIDE,
     TURNS,
     WHOLE,
-    Overlay,
     all_squashed,
     coarseness,
     overlaid,
@@ -46,7 +45,7 @@ LATER = np.array([0 if not w.turn and w.still == w.moving == WHOLE else 4 if w.p
 """(ways,) bits by which a pair is put off: among 100,000 different pictures pairs of the whole at
 6 bits were as often alike as turned or trimmed ones at 4 and crops, which have most tries, at 2."""
 FEW = 16  # rows of one hash that are all paired with each other; more are paired as a star
-BATCH = 32  # pairs laid over each other, or thumbnails read, by one worker at once
+BATCH = 32  # thumbnails read by one worker at once
 SLICE = 50_000  # pairs whose pictures are held at once: at most 400 MB
 CLEAR, STEP, CROWD = 0.85, 0.05, 0.05
 """Where copies begin in most data sets; and what a crowd of look-alikes is: pairs just below there
@@ -303,14 +302,19 @@ def _laid_over(
     found: Nominated, coarse: Rows, files: Files, rows: Rows, progress: Progress
 ) -> npt.NDArray[np.float32]:
     """(k,) similarity of each pair of places; `coarse` of each place."""
-    result = np.zeros(len(found.a), np.float32)
+    result, done = np.zeros(len(found.a), np.float32), 0
     for at in range(0, len(result), SLICE):
         part = slice(at, at + SLICE)
         ends = np.concatenate([found.a[part], found.b[part]])
         places, where = np.unique(ends, return_inverse=True)
         squares = _squares(files, rows[places], progress)
         a, b = np.split(where, 2)
-        result[part] = compared(squares, coarse[places], a, b, found.way[part], files, progress)
+        sent, kept = tee(overlays(squares, coarse[places], a, b, found.way[part]))
+        values = files.shared_out(overlaid, (how for _, how in sent))
+        for (batch, _), alike in zip(kept, values, strict=True):
+            progress("comparing pictures", done, len(result))
+            result[at + batch] = alike
+            done += len(batch)
     return result
 
 
@@ -323,41 +327,6 @@ def _squares(files: Files, rows: Rows, progress: Progress) -> npt.NDArray[np.uin
         progress("reading thumbnails", at, len(rows))
         squares[at : at + BATCH] = some
     return squares
-
-
-def compared(
-    squares: npt.NDArray[np.uint8], coarse: Rows, a: Rows, b: Rows, way: Rows, files: Files,
-    progress: Progress,
-) -> npt.NDArray[np.float32]:  # fmt: skip
-    """(k,) similarity of the pairs (squares[a], squares[b]), each laid over as WAYS[way] says.
-
-    coarse  (n,) likeness.coarseness of each square; a pair is as coarse as its coarser one
-    """
-
-    def overlay(batch: Rows) -> Overlay:
-        how, coarser = WAYS[int(way[batch[0]])], int(both[batch[0]])
-        pairs = squares[a[batch]], squares[b[batch]]
-        return Overlay(*pairs, how.turn, how.still, how.moving, coarser)
-
-    result = np.zeros(len(a), np.float32)
-    both = np.maximum(coarse[a], coarse[b])
-    batches = list(_batches(way, both))
-    done = 0
-    found = files.shared_out(overlaid, map(overlay, batches))
-    for batch, values in zip(batches, found, strict=True):
-        progress("comparing pictures", done, len(a))
-        result[batch] = values
-        done += len(batch)
-    return result
-
-
-def _batches(way: Rows, coarse: Rows) -> Iterator[Rows]:
-    """Indices of pairs nominated the same way and equally coarse, a batch at a time."""
-    kinds = way * (COARSEST + 1) + coarse
-    for kind in np.unique(kinds):
-        members = np.flatnonzero(kinds == kind)
-        for i in range(0, len(members), BATCH):
-            yield members[i : i + BATCH]
 
 
 NEAR = Measure("near_pairs", 5, ("content_hash", "error"), measure_near)

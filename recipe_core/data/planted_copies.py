@@ -14,20 +14,21 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from recipe_core.data.near_pairs import FLOOR, NEAR, RADIUS, compared, recorded
+from recipe_core.data.near_pairs import FLOOR, NEAR, RADIUS, recorded
 from recipe_core.data.pixel_copies import firsts
-from recipe_core.images.copy_keys import WAYS, Keys
-from recipe_core.images.edits import EDITS, Edited, edited
-from recipe_core.images.likeness import TURNS, WHOLE
-from recipe_core.kernel.check import Measure
+from recipe_core.images.copy_keys import WAYS
+from recipe_core.images.edits import EDITS, Plan, Recognised, recognised
+from recipe_core.images.likeness import FINE_FROM, TURNS
+from recipe_core.kernel.check import Finish, Measure
 from recipe_core.kernel.evidence import Evidence, Files
 from recipe_core.kernel.intervals import wilson
 from recipe_core.kernel.nouns import Chart
-from recipe_core.kernel.progress import Progress, silent
+from recipe_core.kernel.progress import Progress
 
 Floats = npt.NDArray[np.float64]
 
 SAMPLED = 48  # pictures: a recall of 1 is then at least 0.93 an edit, 0.99 over all (95 %)
+TOGETHER = 24  # pictures edited by one worker at once: the fewer, the longer each takes
 SEED = 0
 STEPS = np.round(np.linspace(FLOOR, 1, 21), 3)
 """Similarities at which the curve is drawn."""
@@ -56,20 +57,26 @@ def measure_planted(evidence: Evidence, files: Files, progress: Progress) -> pa.
 
     Deterministic: the sample, spread over the data set, and the edits come from SEED.
     """
-    rows = spread(firsts(evidence), SAMPLED)
-    progress("planting copies", 0, len(rows))
-    parts = ((SEED, int(row), files.thumbnail(int(row))) for row in rows)
-    pairs = zip(rows, files.shared_out(edited, parts), strict=True)
-    made = {int(row): of_row for row, of_row in pairs if of_row is not None}
-    if not made:
-        return PLANTED_FIELDS.empty_table()
-    squares, keys, coarse = zip(*made.values(), strict=True)
-    each = Edited(
-        np.concatenate(squares),
-        Keys(np.concatenate([k.base for k in keys]), np.concatenate([k.others for k in keys])),
-        np.concatenate(coarse),
+    return begin_planted(evidence, files)(evidence, progress)
+
+
+def begin_planted(evidence: Evidence, files: Files) -> Finish:
+    """Has the pictures edited and found again while other measures are made."""
+    rows = spread(firsts(evidence), SAMPLED).tolist()
+    longer = np.fmax(evidence.numbers("width"), evidence.numbers("height"))
+    rough = bool((longer < FINE_FROM).any())  # else no pair is judged by coarser detail
+    plans = (
+        Plan(SEED, RADIUS, rough, {row: files.thumbnail(row) for row in rows[at : at + TOGETHER]})
+        for at in range(0, len(rows), TOGETHER)
     )
-    return _table(np.array([*made], np.int64), each, recorded(evidence.table(NEAR.name)), files)
+    answers = files.shared_out(recognised, plans)
+
+    def finish(evidence: Evidence, progress: Progress) -> pa.Table:
+        progress("planting copies", 0, len(rows))
+        found = {row: seen for answer in answers for row, seen in answer.items()}
+        return _table(found, *recorded(evidence.table(NEAR.name)))
+
+    return finish
 
 
 def spread(rows: npt.NDArray[np.int64], k: int) -> npt.NDArray[np.int64]:
@@ -80,47 +87,26 @@ def spread(rows: npt.NDArray[np.int64], k: int) -> npt.NDArray[np.int64]:
     return rows[place.astype(np.int64)]
 
 
-def _table(
-    rows: npt.NDArray[np.int64], made: Edited, near_pairs: tuple[float, bool], files: Files
-) -> pa.Table:
-    """From n pictures with their edits, one after the other; `near_pairs`: see `recorded`."""
-    n, k = len(rows), len(EDITS)
-    least, small_too = near_pairs
-    copy = np.flatnonzero(np.arange(len(made.squares)) % (k + 1))
-    original = copy // (k + 1) * (k + 1)
-    a, b, distance, way = nominated(made.keys, original, copy)
-    near = distance <= RADIUS
-    similarity = np.zeros(len(copy), np.float32)
-    similarity[near] = compared(
-        made.squares, made.coarse * small_too, a[near], b[near], way[near], files, silent
-    )
+def _table(found: Mapping[int, Recognised], least: float, small_too: bool) -> pa.Table:
+    """`least` and `small_too`: how pairs of this data set are judged, see `recorded`."""
+    if not found:
+        return PLANTED_FIELDS.empty_table()
+    distance, way, fine, rough = map(np.concatenate, zip(*found.values(), strict=True))
+    similarity = rough if small_too else fine
     similarity[similarity < least] = 0
-    turn = [TURNS[WAYS[w].turn] for w in way]
-    columns = [list(EDITS) * n, np.repeat(rows, k), distance, similarity, turn]
+    columns = [
+        list(EDITS) * len(found), np.repeat([*found], len(EDITS)), distance, similarity,
+        [TURNS[WAYS[w].turn] for w in way],
+    ]  # fmt: skip
     return pa.table(
         [pa.array(c, f.type) for c, f in zip(columns, PLANTED_FIELDS, strict=True)],
         schema=PLANTED_FIELDS,
     )
 
 
-def nominated(
-    keys: Keys, one: npt.NDArray[np.int64], other: npt.NDArray[np.int64]
-) -> tuple[npt.NDArray[np.int64], ...]:
-    """(a, b, distance, way) of given pairs of pictures, as the search over all pairs finds them."""
-    found = [(np.bitwise_count(keys.base[one] ^ keys.base[other]), 0, one, other)]
-    for i, w in enumerate(WAYS[1:]):
-        moving = keys.others[:, i]
-        for a, b in ((one, other), (other, one)):
-            still = keys.base if w.still == WHOLE else moving
-            found.append((np.bitwise_count(still[a] ^ moving[b]), i + 1, a, b))
-    distances = np.stack([f[0] for f in found])
-    best, each = distances.argmin(axis=0), np.arange(len(one))  # the first: the plainest way
-    a, b = np.stack([f[2] for f in found]), np.stack([f[3] for f in found])
-    way = np.array([f[1] for f in found])[best]
-    return a[best, each], b[best, each], distances[best, each].astype(np.int64), way
-
-
-PLANTED = Measure("planted_copies", 2, ("content_hash", "error"), measure_planted)
+PLANTED = Measure(
+    "planted_copies", 2, ("content_hash", "error"), measure_planted, begin=begin_planted
+)
 
 
 # ---------------------------------------------------------------- for judges

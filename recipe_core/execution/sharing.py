@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import weakref
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
-from recipe_core.execution.executor import Executor, Job
+from recipe_core.execution.executor import Done, Executor, Job
 from recipe_core.kernel.errors import RecipeError
 
 T = TypeVar("T")
@@ -16,15 +18,63 @@ R = TypeVar("R")
 SECONDS_PER_PART = 120.0
 
 
-def shared_out(executor: Executor, work: Callable[[T], R], parts: Iterable[T]) -> Iterator[R]:
-    """`work` of every part, in the parts' order; see `kernel.evidence.Files.shared_out`.
+class Sharing:
+    """Hands parts to the workers of one executor, who are at one job at a time.
 
-    Raises RecipeError where a part has no result: it raised, its process died, or it hung.
+    A job that is still under way when the next one begins is worked to its end first.
     """
-    job: Job[tuple[int, T], list[R]] = Job(partial(_worked, work), SECONDS_PER_PART)
+
+    def __init__(self, executor: Executor) -> None:
+        self._executor = executor
+        self._last: weakref.ref[_Answers[Any]] | None = None
+
+    def shared_out(self, work: Callable[[T], R], parts: Iterable[T]) -> Iterator[R]:
+        """`work` of every part, in the parts' order; see `kernel.evidence.Files.shared_out`.
+
+        Raises RecipeError where a part has no result: it raised, its process died, or it hung.
+        """
+        last = self._last() if self._last else None
+        if last is not None:
+            last.collect()
+        job: Job[tuple[int, T], list[R]] = Job(partial(_worked, work), SECONDS_PER_PART)
+        numbered = ([part] for part in enumerate(parts))
+        answers = _Answers(_in_order(self._executor.map(job, numbered)))
+        self._last = weakref.ref(answers)
+        return answers
+
+
+class _Answers(Generic[R]):
+    """Results of a job under way. Who stops asking for them ends it, by letting go of this."""
+
+    def __init__(self, coming: Iterator[R]) -> None:
+        self._coming = coming
+        self._here: deque[R] = deque()
+
+    def collect(self) -> None:
+        """Waits for all of them; an error is raised where the result was due."""
+        try:
+            self._here.extend(self._coming)
+        except Exception as e:
+            self._coming = _raising(e)
+
+    def __iter__(self) -> Iterator[R]:
+        return self
+
+    def __next__(self) -> R:
+        return self._here.popleft() if self._here else next(self._coming)
+
+
+def _raising(error: Exception) -> Iterator[Any]:
+    raise error
+    yield  # a generator: raises when it is asked
+
+
+def _in_order(
+    outcomes: Generator[Done[tuple[int, T], list[R]], None, None],
+) -> Generator[R, None, None]:
     early: dict[int, R] = {}
     due = 0
-    with contextlib.closing(executor.map(job, ([part] for part in enumerate(parts)))) as outcomes:
+    with contextlib.closing(outcomes):
         for outcome in outcomes:
             if outcome.result is None:
                 how = f"{outcome.failure}: {outcome.detail}"

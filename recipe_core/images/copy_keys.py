@@ -8,14 +8,16 @@ has to decode it again to look for copies.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from recipe_core.images.likeness import (
+    COARSEST,
     WHOLE,
+    Overlay,
     Pictures,
     Region,
     has_detail,
@@ -25,7 +27,10 @@ from recipe_core.images.likeness import (
     turned_spectra,
 )
 
+Rows = npt.NDArray[np.int64]
+
 FLAT = 1.0  # grey levels of detail below which there is nothing to recognise a picture by
+BATCH = 32  # pairs laid over each other at once
 
 
 def _grid(size: float, steps: Sequence[float]) -> tuple[Region, ...]:
@@ -78,6 +83,40 @@ def keys_of(pictures: Pictures) -> Keys:
     moving = [turned[w.turn] for w in WAYS if w.moving == WHOLE] + parts
     every = hashes(np.concatenate(moving)).reshape(len(WAYS), len(pictures))
     return Keys(every[0], np.ascontiguousarray(every[1:].T))
+
+
+def nominated(keys: Keys, one: Rows, other: Rows) -> tuple[Rows, Rows, Rows, Rows]:
+    """(a, b, distance, way) of given pairs of pictures, as the search over all pairs finds them:
+    `WAYS[way]` lays b on a, at so many bits."""
+    found = [(np.bitwise_count(keys.base[one] ^ keys.base[other]), 0, one, other)]
+    for i, w in enumerate(WAYS[1:]):
+        moving = keys.others[:, i]
+        for a, b in ((one, other), (other, one)):
+            still = keys.base if w.still == WHOLE else moving
+            found.append((np.bitwise_count(still[a] ^ moving[b]), i + 1, a, b))
+    distances = np.stack([f[0] for f in found])
+    best, each = distances.argmin(axis=0), np.arange(len(one))  # the first: the plainest way
+    a, b = np.stack([f[2] for f in found]), np.stack([f[3] for f in found])
+    way = np.array([f[1] for f in found])[best]
+    return a[best, each], b[best, each], distances[best, each].astype(np.int64), way
+
+
+def overlays(
+    squares: npt.NDArray[np.uint8], coarse: Rows, a: Rows, b: Rows, way: Rows
+) -> Iterator[tuple[Rows, Overlay]]:
+    """Which of the pairs (squares[a], squares[b]) are laid over each other together, and how.
+
+    coarse  (n,) likeness.coarseness of each square; a pair is as coarse as its coarser one
+    """
+    both = np.maximum(coarse[a], coarse[b])
+    kinds = way * (COARSEST + 1) + both
+    for kind in np.unique(kinds):
+        members = np.flatnonzero(kinds == kind)
+        for i in range(0, len(members), BATCH):
+            batch = members[i : i + BATCH]
+            how, coarser = WAYS[int(way[batch[0]])], int(both[batch[0]])
+            pairs = squares[a[batch]], squares[b[batch]]
+            yield batch, Overlay(*pairs, how.turn, how.still, how.moving, coarser)
 
 
 # -- as bytes, in a thumbnail -------------------------------------------------------------------

@@ -1,8 +1,11 @@
-"""What do people do to a picture and keep it as another? Eight edits, made of a thumbnail."""
+"""What do people do to a picture and keep it as another, and is it found again?
+
+Eight edits, made of a thumbnail and put to the test of any pair of pictures.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -10,8 +13,14 @@ import numpy.typing as npt
 import simplejpeg
 from PIL import Image, ImageDraw, ImageOps
 
-from recipe_core.images.copy_keys import FLAT, Keys, keys_of
-from recipe_core.images.likeness import coarseness, has_detail, squashed
+from recipe_core.images.copy_keys import FLAT, keys_of, nominated, overlays
+from recipe_core.images.likeness import (
+    all_squashed,
+    coarseness,
+    has_detail,
+    overlaid,
+    squashed,
+)
 from recipe_core.images.thumbnails import QUALITY
 
 Edit = Callable[[Image.Image, np.random.Generator], Image.Image]
@@ -62,32 +71,70 @@ EDITS: Mapping[str, Edit] = {
 }
 
 
-class Edited(NamedTuple):
-    """A picture, then its edits in the order of EDITS: k = 1 + len(EDITS).
+class Plan(NamedTuple):
+    """What is edited: thumbnails by row, which with the seed decides what is drawn.
 
-    squares  (k, 64, 64) uint8
-    keys     of each
-    coarse   (k,) int64 how coarse each is
+    radius  bits up to which a pair is compared
+    rough   whether `Recognised.rough` is wanted
     """
 
-    squares: npt.NDArray[np.uint8]
-    keys: Keys
-    coarse: npt.NDArray[np.int64]
+    seed: int
+    radius: int
+    rough: bool
+    thumbnails: Mapping[int, bytes | None]
 
 
-def edited(task: tuple[int, int, bytes | None]) -> Edited | None:
-    """From (seed, row, thumbnail). None where there is no thumbnail, or nothing to see in it."""
-    seed, row, thumbnail = task
+class Recognised(NamedTuple):
+    """How a picture compares with each of its edits, in the order of EDITS: all (len(EDITS),).
+
+    distance     int64 bits between the hashes that nominate the pair best, 0 … 64
+    way          int64 how they nominate it: WAYS[way]
+    fine, rough  float32 likeness at the finest detail, and at one as coarse as the pictures are
+                 (`fine` where that is not wanted); 0 for pairs beyond the radius
+    """
+
+    distance: npt.NDArray[np.int64]
+    way: npt.NDArray[np.int64]
+    fine: npt.NDArray[np.float32]
+    rough: npt.NDArray[np.float32]
+
+
+def recognised(plan: Plan) -> dict[int, Recognised]:
+    """Row -> how its edits are found again; without rows of which there is nothing to see."""
+    rngs = {row: np.random.default_rng([plan.seed, row]) for row in plan.thumbnails}
+    every = {row: _with_edits(jpeg, rngs[row]) for row, jpeg in plan.thumbnails.items()}
+    made = {row: jpegs for row, jpegs in every.items() if jpegs}
+    return dict(zip(made, _found_again([*made.values()], plan), strict=True))
+
+
+def _with_edits(thumbnail: bytes | None, rng: np.random.Generator) -> list[bytes]:
+    """The picture and its edits; empty where there is nothing to recognise it by."""
     if not thumbnail:
-        return None
+        return []
     try:
-        grey = simplejpeg.decode_jpeg(thumbnail, colorspace="GRAY")[:, :, 0]
-        picture, rng = Image.fromarray(grey), np.random.default_rng([seed, row])
-        all_ = [thumbnail, *(_jpeg(edit(picture, rng), QUALITY) for edit in EDITS.values())]
-        squares = np.stack([squashed(jpeg) for jpeg in all_])
+        if not has_detail(squashed(thumbnail)[None].astype(np.float32), FLAT)[0]:
+            return []
+        picture = Image.fromarray(simplejpeg.decode_jpeg(thumbnail, colorspace="GRAY")[:, :, 0])
+        return [thumbnail, *(_jpeg(edit(picture, rng), QUALITY) for edit in EDITS.values())]
     except ValueError:
-        return None
-    pictures = squares.astype(np.float32)
-    if not has_detail(pictures[:1], FLAT)[0]:
-        return None
-    return Edited(squares, keys_of(pictures), np.array([coarseness(jpeg) for jpeg in all_]))
+        return []
+
+
+def _found_again(made: Sequence[Sequence[bytes]], plan: Plan) -> list[Recognised]:
+    if not made:
+        return []
+    jpegs, k = [jpeg for pictures in made for jpeg in pictures], len(EDITS)
+    squares = all_squashed(jpegs)
+    place = np.arange(len(jpegs))
+    copy, original = place[place % (k + 1) > 0], np.repeat(place[:: k + 1], k)
+    a, b, distance, way = nominated(keys_of(squares.astype(np.float32)), original, copy)
+    near = np.flatnonzero(distance <= plan.radius)
+    blurs = [np.zeros(len(jpegs), np.int64)]
+    if plan.rough:
+        blurs.append(np.array([coarseness(jpeg) for jpeg in jpegs]))
+    values = np.zeros((len(blurs), len(copy)), np.float32)
+    for value, blur in zip(values, blurs, strict=True):
+        for batch, how in overlays(squares, blur, a[near], b[near], way[near]):
+            value[near[batch]] = overlaid(how)
+    each = (v.reshape(len(made), k) for v in (distance, way, values[0], values[-1]))
+    return [Recognised(*of_one) for of_one in zip(*each, strict=True)]

@@ -29,6 +29,7 @@ SIDE = 64
 KEPT = 8  # the hash's frequencies in each direction, as in imagehash.phash
 BLUR = 1 / 32  # of the side: finer than this is detail
 TRUSTED = 2  # pixels: in a small picture detail finer than this is what recompression leaves of it
+FINE_FROM = TRUSTED / BLUR  # pixels of the longer side from which nothing is mistrusted
 COARSEST = 4  # the blur of a picture of 16 pixels
 BLOCK = 8
 RIM = 1 / 16
@@ -86,8 +87,7 @@ def coarseness(jpeg: bytes) -> int:
     Raises ValueError where the bytes are no JPEG.
     """
     height, width, *_ = simplejpeg.decode_jpeg_header(jpeg)
-    finest = TRUSTED / max(height, width)
-    return min(max(math.ceil(2 * math.log2(finest / BLUR)), 0), COARSEST)
+    return min(max(math.ceil(2 * math.log2(FINE_FROM / max(height, width))), 0), COARSEST)
 
 
 def squares(luma: npt.NDArray[np.float32]) -> Pictures:

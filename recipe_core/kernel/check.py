@@ -19,6 +19,10 @@ from recipe_core.kernel.progress import Progress
 from recipe_core.kernel.readings import Reading, Readings
 
 
+Finish = Callable[[Evidence, Progress], pa.Table]
+"""Waits for what was begun; the evidence has the tables of measures made meanwhile."""
+
+
 @dataclass(frozen=True)
 class Measure:
     """Numbers that need the whole table: slow, pure, without thresholds, cached.
@@ -28,6 +32,8 @@ class Measure:
     columns   columns of the table that are shown with the samples (it has `row` then)
     asked     it takes minutes: measured only where a check that needs it is asked for by name
     by        the command that makes it; a scan only reads what that has left ('': the scan does)
+    begin     (evidence, files) -> what then does the same as `function`: has workers begin while
+              the measures that come before it, whose tables it has not, are made
     """
 
     name: str
@@ -37,6 +43,7 @@ class Measure:
     columns: tuple[str, ...] = ()
     asked: bool = False
     by: str = ""
+    begin: Callable[[Evidence, Files], Finish] | None = None
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ from recipe_core.execution.executor import (
 )
 from recipe_core.execution.here import Here
 from recipe_core.execution.processes import LocalProcesses
-from recipe_core.execution.sharing import shared_out
+from recipe_core.execution.sharing import Sharing
 from recipe_core.kernel.errors import BadSetting, Misuse, RecipeError, UnknownName
 from tests.contracts import executor_work as work
 from tests.runs.waiting import living
@@ -470,13 +470,13 @@ def test_closing_early_ends_kept_workers_too(tmp_path: Path) -> None:
 def test_parts_come_back_in_their_order(light_engine: Executor, n: int) -> None:
     random_waits = random.Random(n)
     parts = [(k, random_waits.choice([0.0, 0.0, 0.02])) for k in range(n)]
-    assert list(shared_out(light_engine, work.late, iter(parts))) == list(range(n))
+    assert list(Sharing(light_engine).shared_out(work.late, iter(parts))) == list(range(n))
 
 
 @pytest.mark.parametrize("trouble", ["raise", "segfault"])
 def test_a_part_without_a_result_is_an_error(trouble: str) -> None:
     with pytest.raises(RecipeError, match=work.OUTCOME[trouble]):
-        list(shared_out(LocalProcesses(2), work.in_trouble, ["fine", trouble, "fine"]))
+        list(Sharing(LocalProcesses(2)).shared_out(work.in_trouble, ["fine", trouble, "fine"]))
 
 
 def test_what_cannot_be_imported_ahead_is_no_matter(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from recipe_core.data.checks import (
     near_duplicates,
     split_leak,
 )
-from recipe_core.images.copy_keys import WAYS, keys_of
+from recipe_core.images.copy_keys import WAYS, keys_of, nominated
 from recipe_core.images.likeness import (
     SIDE,
     TURNS,
@@ -382,7 +382,7 @@ def test_planted_copies_are_nominated_as_the_search_over_all_pairs_does() -> Non
     found = near_pairs._nominated(keys, silent)
     one, other = np.minimum(found.a, found.b), np.maximum(found.a, found.b)
     assert len(one) >= 12
-    _, _, distance, way = planted_copies.nominated(keys, one, other)
+    _, _, distance, way = nominated(keys, one, other)
     np.testing.assert_array_equal(distance, found.distance)
     np.testing.assert_array_equal(way, found.way)
 
