@@ -156,6 +156,8 @@ def scan(
     place = _open(workspace)
 
     def plan() -> tuple[tuple[Check, ...], Overrides]:
+        import pyarrow.parquet  # noqa: F401 - results are stored with it
+
         versions()  # looked up now, and kept
         return chosen(check_ids), _overrides(place, overrides)
 

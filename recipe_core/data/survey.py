@@ -20,7 +20,6 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from recipe_core.execution.executor import Done, Executor, Job
 from recipe_core.images.columns import PASS_FIELDS, PASS_VERSION
@@ -87,9 +86,9 @@ def survey(
     place = _places(files, known)
     todo = np.flatnonzero(place < 0)
     with writing(workspace):
-        _measure(files, todo, workspace, pack, executor, progress, meanwhile)
+        last = _measure(files, todo, workspace, pack, executor, progress, meanwhile)
         if len(todo):
-            known = _known_rows(workspace, dataset.root, pack)
+            known = _known_rows(workspace, dataset.root, pack, last)
             place = _places(files, known, trust_all=True)
         measured = known.select(MEASURED.names).take(pa.array(place[files.of_sample]))
         samples = _joined(dataset.samples, measured)
@@ -168,7 +167,8 @@ def _stat(root: bytes, names: pa.Array, progress: Progress) -> tuple[npt.NDArray
         if i % 20_000 == 0:
             progress("looking for changes", i, n)
         if name != last:
-            last, seen = name, _size_and_mtime(os.path.join(prefix, name))
+            # os.path.join takes as long as stat itself
+            last, seen = name, _size_and_mtime(name if name[:1] == b"/" else prefix + name)
         sizes[i], mtimes[i] = seen
     return sizes, mtimes
 
@@ -184,9 +184,13 @@ def _size_and_mtime(path: bytes) -> tuple[int, int]:
 # -- what earlier scans know -------------------------------------------------------------------
 
 
-def _known_rows(workspace: Workspace, root: Path, pack: int) -> pa.Table:
-    """Rows of the results in force and of finished shards, the newest last, with their `key`."""
-    pieces = [p for p in (_from_results(workspace, root), _from_shards(workspace, root)) if p]
+def _known_rows(
+    workspace: Workspace, root: Path, pack: int, last: pa.Table | None = None
+) -> pa.Table:
+    """Rows of the results in force, of finished shards and those that came last, with their `key`;
+    the newest stand last."""
+    stored = _from_results(workspace, root), _from_shards(workspace, root)
+    pieces = [p for p in (*stored, last) if p]
     wanted = pa.schema([("key", pa.binary()), *MEASURED])
     if not pieces:
         return wanted.empty_table()
@@ -225,6 +229,8 @@ def _pack_number(workspace: Workspace) -> int:
     numbers = [int(p.stem.split("-")[1]) for p in workspace.path.glob("thumbs-[0-9]*.pack")]
     folder = workspace.current()
     if folder is not None and (folder / "samples.parquet").exists():
+        import pyarrow.parquet as pq  # a first scan has its files listed and handed out without it
+
         stored = pq.read_schema(folder / "samples.parquet").metadata or {}
         return int(stored.get(b"recipe.pack", b"0"))
     return max(numbers, default=0)
@@ -281,9 +287,10 @@ def changes(now: Dataset, stored: pa.Table) -> Changes:
 def _measure(
     files: _Files, todo: npt.NDArray[np.int64], workspace: Workspace, pack: int,
     executor: Executor, progress: Progress, meanwhile: Callable[[], object],
-) -> None:  # fmt: skip
+) -> pa.Table | None:  # fmt: skip
+    """Has the files looked at, as shards; what came last, of which no shard is made any more."""
     if not len(todo):
-        return
+        return None
     writer = PackWriter(pack_path(workspace.path, pack))
     shards = ShardWriter(_shard_folder(workspace, Path(os.fsdecode(files.root))), writer)
     total, done = len(files.keys), len(files.keys) - len(todo)
@@ -296,9 +303,12 @@ def _measure(
                 shards.add(_with_keys(result.table, files), result.thumbnails)
                 done += result.table.num_rows
                 progress("reading images", done, total)
-    finally:
+    except BaseException:
         shards.land()
+        raise
+    finally:
         writer.close()
+    return shards.waiting()
 
 
 def _result(outcome: Done[FileRef, Look]) -> Look:

@@ -18,7 +18,6 @@ from recipe_core.kernel.params import Setting, Value, resolve, settings_of
 from recipe_core.kernel.progress import Progress
 from recipe_core.kernel.readings import Reading, Readings
 
-
 Finish = Callable[[Evidence, Progress], pa.Table]
 """Waits for what was begun; the evidence has the tables of measures made meanwhile."""
 

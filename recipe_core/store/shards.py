@@ -46,12 +46,16 @@ class ShardWriter:
 
     def land(self) -> None:
         """Writes what is waiting as one shard."""
-        if self._waiting:
+        rows = self.waiting()
+        if rows is not None:
             self._pack.flush()
-            path = self._folder / f"{self._next:08d}.parquet"
-            write_table(path, pa.concat_tables(self._waiting))
+            write_table(self._folder / f"{self._next:08d}.parquet", rows)
             self._next += 1
         self._waiting, self._rows, self._since = [], 0, time.monotonic()
+
+    def waiting(self) -> pa.Table | None:
+        """The rows that no shard has yet; None where there are none."""
+        return pa.concat_tables(self._waiting) if self._waiting else None
 
 
 def read_shards(folder: Path) -> pa.Table | None:

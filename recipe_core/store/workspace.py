@@ -36,7 +36,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from recipe_core.kernel.errors import Misuse, WorkspaceBusy, WorkspaceError
 from recipe_core.kernel.evidence import is_number
@@ -208,6 +207,8 @@ def write_json(path: Path, value: Mapping[str, Any] | list[Any]) -> None:
 
 def write_table(path: Path, table: pa.Table) -> None:
     """Writes a Parquet file in one step (zstd)."""
+    import pyarrow.parquet as pq  # files are listed before anything is read or stored
+
     # a dictionary of numbers that are all different takes longer to make than to store, and room
     repeated = [f.name for f in table.schema if not is_number(f.type)]
     replaced(path, lambda p: pq.write_table(table, p, compression="zstd", use_dictionary=repeated))
@@ -215,6 +216,8 @@ def write_table(path: Path, table: pa.Table) -> None:
 
 def read_table(path: Path, columns: list[str] | None = None) -> pa.Table:
     """Reads a Parquet file of ours. Raises WorkspaceError where it is damaged."""
+    import pyarrow.parquet as pq
+
     try:
         # pq.read_table would load Arrow's data sets first: 0.4 s of imports
         return pq.ParquetFile(path).read(columns)

@@ -57,7 +57,7 @@ class Layout:
 
 def recognise(path: Path) -> str | None:
     """Any folder with a picture in it."""
-    if not path.is_dir() or not list_folder(path, silent).pictures:
+    if not path.is_dir() or not list_folder(path, silent, until_picture=True).pictures:
         return None
     return "it is a folder with pictures"
 

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from recipe_core.images.sources import folder, manifest
 from recipe_core.images.sources.hf_features import (
@@ -183,6 +182,8 @@ def _read_imagefolder(root: Path, metadata: Sequence[Path], progress: Progress) 
 
 def _metadata_table(root: Path, file: Path) -> pa.Table:
     """Its rows, with file_name below the root."""
+    import pyarrow.parquet as pq  # most data sets are plain files
+
     if file.suffix == ".jsonl":
         table = _jsonl_with_objects(file)
     else:
@@ -302,6 +303,8 @@ def _columns_beside(container: Path) -> pa.Table:
 
     The name that a picture had is kept as `original_name`.
     """
+    import pyarrow.parquet as pq
+
     image = _image_column(container)
     with container.open("rb") as handle:  # Arrow itself opens no name that is not UTF-8
         file = pq.ParquetFile(handle)

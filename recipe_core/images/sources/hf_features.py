@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 
 def schema_of(container: Path) -> pa.Schema:
     """A Parquet file's schema, also where its name is not UTF-8 (Arrow itself refuses those)."""
+    import pyarrow.parquet as pq  # most data sets are plain files
+
     with container.open("rb") as f:
         return pq.read_schema(f)
 

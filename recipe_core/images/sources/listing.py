@@ -88,18 +88,20 @@ class Listing:
         )  # fmt: skip
 
 
-def list_folder(root: Path, progress: Progress) -> Listing:
+def list_folder(root: Path, progress: Progress, until_picture: bool = False) -> Listing:
     """Everything below `root`; links are followed, every real folder is read once.
+
+    until_picture  no folder is read any more once a picture has been found
 
     Folders reached without a link come first, so that a link never takes a real folder's place.
     Raises SourceError where the root itself cannot be opened.
     """
     found = Listing()
     seen: set[tuple[int, int]] = set()
-    links = _walk(root, b"", found, seen, progress)
+    links = _walk(root, b"", found, seen, progress, until_picture)
     heapq.heapify(links)
-    while links:
-        for link in _walk(root, heapq.heappop(links), found, seen, progress):
+    while links and not (until_picture and found.pictures):
+        for link in _walk(root, heapq.heappop(links), found, seen, progress, until_picture):
             heapq.heappush(links, link)
     for names in (found.pictures, found.others, found.empty, found.unreadable, found.repeated,
                   found.broken, found.hidden):  # fmt: skip
@@ -113,11 +115,12 @@ def is_picture_name(name: bytes) -> bool:
 
 
 def _walk(
-    root: Path, start: bytes, found: Listing, seen: set[tuple[int, int]], progress: Progress
-) -> list[bytes]:
+    root: Path, start: bytes, found: Listing, seen: set[tuple[int, int]], progress: Progress,
+    until_picture: bool,
+) -> list[bytes]:  # fmt: skip
     base = os.fsencode(root)
     todo, links = [start], []
-    while todo:
+    while todo and not (until_picture and found.pictures):
         folder = todo.pop()
         progress("listing files", len(found.pictures), 0)
         entries = _entries(os.path.join(base, folder), folder, found, seen)

@@ -23,7 +23,6 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from recipe_core.images.sources.listing import list_folder
 from recipe_core.images.sources.source import (
@@ -274,6 +273,8 @@ def _header(path: Path) -> list[str]:
     """The column names, [] where they cannot be read."""
     try:
         if path.suffix.lower() == ".parquet":
+            import pyarrow.parquet as pq  # most data sets are plain files
+
             with path.open("rb") as f:
                 return list(pq.read_schema(f).names)
         with path.open("rb") as f:
@@ -286,6 +287,8 @@ def _header(path: Path) -> list[str]:
 
 
 def _read_parquet(path: Path) -> pa.Table:
+    import pyarrow.parquet as pq
+
     try:
         with path.open("rb") as f:  # Arrow itself opens no name that is not UTF-8
             table = pq.read_table(f)
