@@ -32,8 +32,6 @@ HERE = Path(__file__).resolve().parent
 WORKERS = 2
 SIZE = (500, 375)
 QUALITY = 90
-BESIDE = 1409
-"""How far apart the two photos of a picture are, where more are asked for than exist."""
 
 CLEANVISION = """
 import sys
@@ -174,25 +172,26 @@ def _sets(names: list[str], n: int) -> Iterator[tuple[str, Path]]:
 def _write_photos(folder: Path, originals: list[Path], n: int) -> None:
     part = folder.with_name(folder.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
+    pieces = -(-n // len(originals)) if originals else 1
     for i in range(n):
-        original = originals[i * len(originals) // n] if originals else None
-        picture = _resized(original) if original else _synthetic(i)
-        if original and n > len(originals):
-            picture.paste(_half(originals[i * BESIDE % len(originals)]))
+        k = i * len(originals) * pieces // n
+        original = originals[k // pieces] if originals else None
+        picture = _piece(original, k % pieces, pieces) if original else _synthetic(i)
         label = original.parent.name if original else f"class_{i % 10}"
         (part / label).mkdir(parents=True, exist_ok=True)
         picture.save(part / label / f"{i:05d}.jpg", quality=QUALITY)
     part.rename(folder)
 
 
-def _half(path: Path) -> Image.Image:
-    """The left half of a photo: with another one's right half no picture comes twice."""
-    return _resized(path).crop((0, 0, SIZE[0] // 2, SIZE[1]))
-
-
-def _resized(path: Path) -> Image.Image:
-    with Image.open(path) as picture:
-        return ImageOps.fit(picture.convert("RGB"), SIZE, Image.Resampling.LANCZOS)
+def _piece(path: Path, k: int, pieces: int) -> Image.Image:
+    """One of so many parts of a photo that share no pixel, cut across its longer side."""
+    with Image.open(path) as opened:
+        picture = opened.convert("RGB")
+    long, short = max(picture.size), min(picture.size)
+    begin, end = k * long // pieces, (k + 1) * long // pieces
+    tall = picture.height >= picture.width
+    part = picture.crop((0, begin, short, end) if tall else (begin, 0, end, short))
+    return ImageOps.fit(part, SIZE, Image.Resampling.LANCZOS)
 
 
 def _synthetic(seed: int) -> Image.Image:

@@ -105,8 +105,8 @@ def photos(n: int) -> tuple[str, Path]:
     if not folder.is_dir():
         WORK.mkdir(exist_ok=True)
         write_photos(folder, real, n)
-    halves = ", halves of two photos each" if 0 < len(real) < n else ""
-    return f"{kind}{halves}", folder
+    parts = ", parts of photos that share no pixel" if 0 < len(real) < n else ""
+    return f"{kind}{parts}", folder
 
 
 def measured(

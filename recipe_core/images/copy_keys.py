@@ -30,7 +30,7 @@ from recipe_core.images.likeness import (
 Rows = npt.NDArray[np.int64]
 
 FLAT = 1.0  # grey levels of detail below which there is nothing to recognise a picture by
-BATCH = 32  # pairs laid over each other at once
+BATCH = 128  # pairs laid over each other at once: by 32, each takes a fifth longer
 
 
 def _grid(size: float, steps: Sequence[float]) -> tuple[Region, ...]:
