@@ -261,24 +261,24 @@ def _with_measures(
     needed = {m.name: m for c in wanted for m in c.measures
               if not m.asked or (m.name in named and not m.by)
               or results.stored_measure(place, m, evidence)[1]}  # fmt: skip
-    held = files(place, evidence, hands)
     names = dict(_named_measures(place))
     tables, failed = dict(evidence.tables), {}
-    begun = {m.name: f for m in needed.values() if (f := _begun(place, m, evidence, held))}
-    for measure in needed.values():
-        progress(f"measuring {measure.name.replace('_', ' ')}", 0, 0)
-        made = begun.get(measure.name) or partial(_whole, measure, held)
-        try:
-            file, table = _measured(place, measure, Evidence(
-                evidence.dataset, evidence.samples, evidence.boxes, tables, evidence._cache
-            ), made, progress)  # fmt: skip
-            names[measure.name], tables[measure.name] = file, table
-        except MissingInput as e:
-            failed[measure.name] = Finding("skipped", f"Not judged: {e}.")
-        except (Cancelled, WorkspaceError):
-            raise
-        except Exception as e:
-            failed[measure.name] = broken(e)
+    with contextlib.closing(_StoredFiles(place, evidence, hands)) as held:
+        begun = {m.name: f for m in needed.values() if (f := _begun(place, m, evidence, held))}
+        for measure in needed.values():
+            progress(f"measuring {measure.name.replace('_', ' ')}", 0, 0)
+            finish = begun.pop(measure.name, None) or partial(_whole, measure, held)
+            try:
+                file, table = _measured(place, measure, Evidence(
+                    evidence.dataset, evidence.samples, evidence.boxes, tables, evidence._cache
+                ), finish, progress)  # fmt: skip
+                names[measure.name], tables[measure.name] = file, table
+            except MissingInput as e:
+                failed[measure.name] = Finding("skipped", f"Not judged: {e}.")
+            except (Cancelled, WorkspaceError):
+                raise
+            except Exception as e:
+                failed[measure.name] = broken(e)
     folder = place.current()
     if folder is not None:
         with writing(place):
@@ -676,6 +676,9 @@ class _StoredFiles:
 
     def shared_out(self, work: Callable[[P], R], parts: Iterable[P]) -> Iterator[R]:
         return self._sharing.shared_out(work, parts)
+
+    def close(self) -> None:
+        self._sharing.close()
 
 
 def files(place: Workspace, found: Evidence, hands: Executor | None = None) -> Files:

@@ -33,8 +33,7 @@ class Sharing:
 
         Raises RecipeError where a part has no result: it raised, its process died, or it hung.
         """
-        last = self._last() if self._last else None
-        if last is not None:
+        if (last := self._under_way()) is not None:
             last.collect()
         job: Job[tuple[int, T], list[R]] = Job(partial(_worked, work), SECONDS_PER_PART)
         numbered = ([part] for part in enumerate(parts))
@@ -42,11 +41,19 @@ class Sharing:
         self._last = weakref.ref(answers)
         return answers
 
+    def close(self) -> None:
+        """Stops the workers of a job that is still under way."""
+        if (last := self._under_way()) is not None:
+            last.close()
+
+    def _under_way(self) -> _Answers[Any] | None:
+        return self._last() if self._last else None
+
 
 class _Answers(Generic[R]):
     """Results of a job under way. Who stops asking for them ends it, by letting go of this."""
 
-    def __init__(self, coming: Iterator[R]) -> None:
+    def __init__(self, coming: Generator[R, None, None]) -> None:
         self._coming = coming
         self._here: deque[R] = deque()
 
@@ -57,6 +64,10 @@ class _Answers(Generic[R]):
         except Exception as e:
             self._coming = _raising(e)
 
+    def close(self) -> None:
+        """Ends it: nothing more comes."""
+        self._coming.close()
+
     def __iter__(self) -> Iterator[R]:
         return self
 
@@ -64,7 +75,7 @@ class _Answers(Generic[R]):
         return self._here.popleft() if self._here else next(self._coming)
 
 
-def _raising(error: Exception) -> Iterator[Any]:
+def _raising(error: Exception) -> Generator[Any, None, None]:
     raise error
     yield  # a generator: raises when it is asked
 

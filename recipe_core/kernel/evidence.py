@@ -37,7 +37,8 @@ class Files(Protocol):
         """`work` of every part, in the parts' order, worked out by as many processes as there are.
 
         `work` is a function of a module that imports little; it, parts and results are pickled.
-        `parts` is read lazily. Raises RecipeError where a part has no result.
+        `parts` is read lazily; processes have begun when this returns, and a job that is under way
+        is worked to its end first. Raises RecipeError where a part has no result.
         """
 
 

@@ -11,10 +11,11 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -32,7 +33,7 @@ from recipe_core.execution.processes import LocalProcesses
 from recipe_core.execution.sharing import Sharing
 from recipe_core.kernel.errors import BadSetting, Misuse, RecipeError, UnknownName
 from tests.contracts import executor_work as work
-from tests.runs.waiting import living
+from tests.runs.waiting import living, until
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 30.0
@@ -93,15 +94,6 @@ def _chunked(items: Sequence[Any], rng: random.Random) -> list[Sequence[Any]]:
 
 def _items(done: Sequence[Done[Any, Any]]) -> list[Any]:
     return sorted(item for d in done for item in d.items)
-
-
-def _eventually(question: Callable[[], bool]) -> bool:
-    end = time.monotonic() + PATIENCE
-    while not question():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.05)
-    return True
 
 
 # --- every engine ---------------------------------------------------------------------------
@@ -214,13 +206,13 @@ def test_closing_early_leaves_no_process(protecting: Executor, tmp_path: Path) -
     results.close()  # type: ignore[attr-defined]
     pids = [int(p.name) for p in tmp_path.iterdir()]
     assert pids
-    assert _eventually(lambda: not any(map(living, pids)))
+    until(lambda: not any(map(living, pids)))
 
 
 def test_workers_begin_before_anyone_asks_for_a_result(tmp_path: Path) -> None:
     """And a map that nobody listens to ends like any other."""
     results = LocalProcesses(2).map(Job(work.sign, 30), ([str(tmp_path)] for _ in range(1000)))
-    assert _eventually(lambda: len(list(tmp_path.iterdir())) == 2)
+    until(lambda: len(list(tmp_path.iterdir())) == 2)
     pids = [int(p.name) for p in tmp_path.iterdir()]
     results.close()
     assert not any(map(living, pids))
@@ -337,12 +329,12 @@ def test_workers_end_with_their_driver(tmp_path: Path, how: signal.Signals) -> N
         cwd=ROOT, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:
-        assert _eventually(lambda: len(list(tmp_path.iterdir())) == 2)
+        until(lambda: len(list(tmp_path.iterdir())) == 2)
         pids = [int(p.name) for p in tmp_path.iterdir()]
         assert all(map(living, pids))
         driver.send_signal(how)
         driver.wait(PATIENCE)
-        assert _eventually(lambda: not any(map(living, pids)))
+        until(lambda: not any(map(living, pids)))
     finally:
         driver.kill()
         driver.wait()
@@ -364,7 +356,8 @@ def test_workers_started_ahead_do_the_work_and_end_with_it(tmp_path: Path, n: in
     assert len(started) == 2
     done = list(early.map(Job(work.sign, 30), ([str(tmp_path)] for _ in range(n))))
     assert len(done) == n and {d.result for d in done} <= started
-    assert not early.idle and _eventually(lambda: not any(map(living, started)))
+    assert not early.idle
+    until(lambda: not any(map(living, started)))
 
 
 COPYING = """
@@ -471,6 +464,49 @@ def test_parts_come_back_in_their_order(light_engine: Executor, n: int) -> None:
     random_waits = random.Random(n)
     parts = [(k, random_waits.choice([0.0, 0.0, 0.02])) for k in range(n)]
     assert list(Sharing(light_engine).shared_out(work.late, iter(parts))) == list(range(n))
+
+
+def test_a_job_begun_ahead_keeps_its_results_while_the_next_is_done() -> None:
+    kept = LocalProcesses(2, keep=True)
+    sharing = Sharing(kept)
+    try:
+        list(sharing.shared_out(work.late, [(k, 0.0) for k in range(8)]))
+        workers = {m.process.pid for m in kept.idle}
+        ahead = sharing.shared_out(work.late, ((k, 0.01) for k in range(20)))
+        assert next(ahead) == 0
+        then = sharing.shared_out(work.late, [(k, 0.0) for k in (5, 6, 7)])
+        assert list(then) == [5, 6, 7]
+        assert list(ahead) == list(range(1, 20))
+        assert {m.process.pid for m in kept.idle} == workers, "no further ones were started"
+    finally:
+        kept.close()
+
+
+def test_a_job_begun_ahead_works_before_it_is_asked(tmp_path: Path) -> None:
+    ahead = Sharing(LocalProcesses(1)).shared_out(work.leave, [str(tmp_path)])
+    until(lambda: len(list(tmp_path.iterdir())) == 1)
+    assert list(ahead) == [str(tmp_path)]
+
+
+@pytest.mark.parametrize("name", ["here", "local"])
+def test_an_error_of_a_job_begun_ahead_is_raised_where_its_result_is_due(name: str) -> None:
+    sharing = Sharing(engine(name, 1))
+    ahead = sharing.shared_out(work.in_trouble, ["fine", "raise", "fine"])
+    assert list(sharing.shared_out(work.late, [(1, 0.0)])) == [1]
+    assert next(ahead) == "fine"
+    with pytest.raises(RecipeError, match=work.OUTCOME["raise"]):
+        next(ahead)
+
+
+def test_closing_ends_a_job_begun_ahead() -> None:
+    local = LocalProcesses(2, keep=True)
+    sharing = Sharing(local)
+    before = {p.pid for p in psutil.Process().children()}
+    ahead = sharing.shared_out(work.late, [(k, 30.0) for k in range(8)])
+    workers = {p.pid for p in psutil.Process().children()} - before
+    sharing.close()
+    assert len(workers) == 2 and not any(map(living, workers))
+    assert list(ahead) == []
 
 
 @pytest.mark.parametrize("trouble", ["raise", "segfault"])

@@ -456,6 +456,29 @@ def test_every_extension_that_pillow_loads_takes_part() -> None:
     assert not listing.PICTURE_EXTENSIONS & listing.OTHER_EXTENSIONS
 
 
+def test_a_folder_is_recognised_by_its_first_picture(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for k in range(30):
+        (tmp_path / f"class{k}").mkdir()
+        Image.new("RGB", (4, 4)).save(tmp_path / f"class{k}" / "a.png")
+    read: list[object] = []
+    real = os.scandir
+    monkeypatch.setattr(os, "scandir", lambda at: read.append(at) or real(at))
+    assert folder.recognise(tmp_path) is not None
+    assert len(read) == 2, "the folder and one below it"
+    assert len(listing.list_folder(tmp_path, lambda *_: None).pictures) == 30
+
+
+def test_a_folder_whose_only_picture_lies_behind_a_link_is_recognised(tmp_path: Path) -> None:
+    (tmp_path / "there" / "deep").mkdir(parents=True)
+    Image.new("RGB", (4, 4)).save(tmp_path / "there" / "deep" / "a.png")
+    (tmp_path / "here" / "empty").mkdir(parents=True)
+    assert folder.recognise(tmp_path / "here") is None
+    (tmp_path / "here" / "link").symlink_to(tmp_path / "there")
+    assert folder.recognise(tmp_path / "here") is not None
+
+
 def test_empty_and_barren_folders_are_told(tmp_path: Path) -> None:
     put(tmp_path, b"cat/1.jpg")
     put(tmp_path, b"dog/notes.txt", b"")

@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pyarrow as pa
 import pytest
 from PIL import Image
 
 from recipe_core import recipe
 from recipe_core.data import survey as survey_module
+from recipe_core.execution.processes import LocalProcesses
 from recipe_core.images.look import FileRef
 from recipe_core.kernel.errors import Cancelled, UnknownName, WorkspaceBusy, WorkspaceError
 from recipe_core.runs import scans
@@ -186,6 +188,42 @@ def test_no_worker_waits_for_the_checks(
     recipe.scan(source, tmp_path / "w", workers=2, progress=lambda a, d, n: told.append(f"{a} {d}"))
     assert told.index("reading images 0") + 1 == told.index("chosen")
     assert told.index("chosen") < told.index("reading images 302")
+
+
+TOLD: list[str] = []
+
+
+class Heard(LocalProcesses):
+    """Notes when it is given work."""
+
+    def map(self, job: Any, chunks: Any) -> Any:
+        TOLD.append(getattr(getattr(job.work, "args", [job.work])[0], "__name__", "?"))
+        return super().map(job, chunks)
+
+
+def test_copies_are_planted_while_other_measures_are_made(source: Path, tmp_path: Path) -> None:
+    TOLD.clear()
+    said = recipe.scan(source, tmp_path / "w", engine=Heard(2, keep=True),
+                       progress=lambda activity, *_: TOLD.append(activity))  # fmt: skip
+    begun = TOLD.index("recognised")
+    assert TOLD.index("storing results") < begun < TOLD.index("measuring pixel copies")
+    assert TOLD.count("recognised") == 1
+    plain = recipe.scan(source, tmp_path / "alone", engine="here")
+    assert [f.numbers for f in said.findings] == [f.numbers for f in plain.findings]
+
+
+def test_a_scan_stopped_while_copies_are_planted_leaves_no_worker(
+    source: Path, tmp_path: Path
+) -> None:
+    before = {p.pid for p in psutil.Process().children()}
+
+    def stop(activity: str, *_: int) -> None:
+        if activity == "measuring pixel copies":
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        recipe.scan(source, tmp_path / "w", workers=2, progress=stop)
+    assert {p.pid for p in psutil.Process().children()} <= before
 
 
 def test_changed_added_and_removed_files_are_picked_up(tmp_path: Path, opened: list[bytes]) -> None:
