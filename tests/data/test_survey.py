@@ -215,15 +215,16 @@ def test_copies_are_planted_while_other_measures_are_made(source: Path, tmp_path
 def test_a_scan_stopped_while_copies_are_planted_leaves_no_worker(
     source: Path, tmp_path: Path
 ) -> None:
-    before = {p.pid for p in psutil.Process().children()}
+    before = set(psutil.Process().children())
 
     def stop(activity: str, *_: int) -> None:
         if activity == "measuring pixel copies":
+            assert len(set(psutil.Process().children()) - before) == 2
             raise Cancelled
 
-    with pytest.raises(Cancelled):
+    with pytest.raises(Cancelled) as kept:  # with the frames that the workers were begun in
         recipe.scan(source, tmp_path / "w", workers=2, progress=stop)
-    assert {p.pid for p in psutil.Process().children()} <= before
+    assert set(psutil.Process().children()) <= before and kept.tb
 
 
 def test_changed_added_and_removed_files_are_picked_up(tmp_path: Path, opened: list[bytes]) -> None:
