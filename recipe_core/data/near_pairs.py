@@ -6,8 +6,9 @@ over each other, tell how alike they are (images/likeness.py).
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from itertools import tee
 
 import numpy as np
@@ -36,14 +37,16 @@ RADIUS = 8
 """Bits at which pairs are nominated: the end of the slider."""
 FLOOR = GIVEN_UP
 """Pairs less alike than this are not stored; judges start at it."""
-MOST_CANDIDATES = 300_000
-"""Pairs compared on pixels, the likeliest first, about 0.2 ms each on one core; or MOST_EACH for
+MOST_CANDIDATES = 500_000
+"""Pairs compared on pixels, the likeliest first, about 0.11 ms each on one core; or MOST_EACH for
 each picture where that is more, so that a larger data set does not lose its copies for its size."""
-MOST_EACH = 3
+MOST_EACH = 5
 LATER = np.array([0 if not w.turn and w.still == w.moving == WHOLE else 4 if w.part == "crop" else 2
                   for w in WAYS])  # fmt: skip
 """(ways,) bits by which a pair is put off: among 100,000 different pictures pairs of the whole at
 6 bits were as often alike as turned or trimmed ones at 4 and crops, which have most tries, at 2."""
+ACROSS = [i for i, w in enumerate(WAYS) if i and w.still == WHOLE]
+"""Ways in which a picture is set beside another one turned, or a part of it."""
 FEW = 16  # rows of one hash that are all paired with each other; more are paired as a star
 BATCH = 32  # thumbnails read by one worker at once
 SLICE = 50_000  # pairs whose pictures are held at once: at most 400 MB
@@ -81,8 +84,32 @@ thinned     the pair comes from a crowd (many of nearly one hash) in which not e
             compared, so that two copies of row_a need not stand here themselves
 The schema's metadata: `alike_from`, the similarity below which pairs are the data set's own
 look-alikes and do not stand here (digits of 28 pixels: 0.95; 0.6 in most); `coarse`, whether detail
-was taken from small pictures as likeness.coarseness says.
+was taken from small pictures as likeness.coarseness says; `limits`, see Limits.
 """
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How far copies were looked for, where there are too many pairs to compare all.
+
+    across  bits up to which turned pictures and parts of pictures were looked for
+    rank    pairs put off by so many bits (distance and LATER) were compared in part, later ones not
+    share   of the pairs put off by just so many, how many were
+    """
+
+    across: int = RADIUS
+    rank: int = RADIUS + int(LATER.max())
+    share: float = 1.0
+
+    def compared(self, distance: Rows, way: Rows) -> npt.NDArray[np.bool_]:
+        """(k,) which of such pairs would have been; of those in part, evenly spread ones."""
+        rank = distance + LATER[way]
+        edge = np.flatnonzero(rank == self.rank)
+        steps = np.floor(np.arange(len(edge) + 1) * self.share)
+        reached = rank < self.rank
+        reached[edge] = steps[1:] > steps[:-1]
+        across = np.isin(way, ACROSS)
+        return np.asarray(reached & (~across | (distance <= self.across)), np.bool_)
 
 
 def measure_near(evidence: Evidence, files: Files, progress: Progress) -> pa.Table:
@@ -98,7 +125,8 @@ def measure_near(evidence: Evidence, files: Files, progress: Progress) -> pa.Tab
         [TURNS[WAYS[w].turn] for w in way], [WAYS[w].part for w in way],
         np.full(len(alike), found.complete, np.uint8), found.thinned[alike],
     ]  # fmt: skip
-    told = {"alike_from": str(least), "coarse": str(int(coarse))}
+    told = {"alike_from": str(least), "coarse": str(int(coarse)),
+            "limits": json.dumps(asdict(found.limits))}  # fmt: skip
     return pa.table([pa.array(c, f.type) for c, f in zip(columns, NEAR_FIELDS, strict=True)],
                     schema=NEAR_FIELDS.with_metadata(told))  # fmt: skip
 
@@ -121,6 +149,11 @@ def recorded(near: pa.Table) -> tuple[float, bool]:
     """(alike_from, coarse) of a NEAR table; see NEAR_FIELDS."""
     told = near.schema.metadata or {}
     return float(told.get(b"alike_from", FLOOR)), told.get(b"coarse") == b"1"
+
+
+def limits_of(near: pa.Table) -> Limits:
+    """How far the pairs of a NEAR table reach."""
+    return Limits(**json.loads((near.schema.metadata or {}).get(b"limits", b"{}")))
 
 
 def _keys(files: Files, rows: Rows, progress: Progress) -> tuple[Rows, Keys]:
@@ -151,6 +184,7 @@ class Nominated:
     distance   (k,) uint8 bits
     thinned    (k,) bool, see NEAR_FIELDS
     complete   every pair up to this distance is here, crowds aside; 0 promises nothing
+    limits     what is not here
     """
 
     a: Rows
@@ -159,6 +193,7 @@ class Nominated:
     way: Rows
     thinned: npt.NDArray[np.bool_]
     complete: int
+    limits: Limits = field(default_factory=Limits)
 
     def take(self, chosen: Rows | npt.NDArray[np.bool_]) -> Nominated:
         """The chosen pairs, in that order."""
@@ -169,14 +204,14 @@ class Nominated:
 
 
 def _nominated(keys: Keys, progress: Progress) -> Nominated:
-    moving = [i for i, w in enumerate(WAYS) if i and w.still == WHOLE]
     found = [_same_side(keys.base, 0, keys, progress)]
     found += [
         _same_side(keys.others[:, i - 1], i, keys, progress)
         for i, w in enumerate(WAYS) if w.still != WHOLE
     ]  # fmt: skip
-    found.append(_two_sides(keys.base, keys.others[:, [i - 1 for i in moving]], moving, progress))
-    return _each_once(_together(found), len(keys.base))
+    across = _two_sides(keys.base, keys.others[:, [i - 1 for i in ACROSS]], ACROSS, progress)
+    every = replace(_together([*found, across]), limits=Limits(across=across.complete))
+    return _each_once(every, len(keys.base))
 
 
 def _together(found: Sequence[Nominated]) -> Nominated:
@@ -202,10 +237,14 @@ def _each_once(found: Nominated, n: int) -> Nominated:
     most = max(MOST_CANDIDATES, MOST_EACH * n)
     if len(order) <= most:
         return found.take(order[first])
-    reached = max(int(rank[first[most]] - 1 - LATER.max()), 0)
+    cut = int(rank[first[most]])
+    share = np.count_nonzero(rank[first[:most]] == cut) / np.count_nonzero(rank == cut)
     few = found.take(order[first[:most]])
-    return replace(few, thinned=np.ones(most, np.bool_),
-                   complete=min(found.complete, reached))  # fmt: skip
+    return replace(
+        few, thinned=np.ones(most, np.bool_),
+        complete=min(found.complete, max(cut - 1 - int(LATER.max()), 0)),
+        limits=replace(found.limits, rank=cut, share=share),
+    )  # fmt: skip
 
 
 def _same_side(
@@ -329,4 +368,4 @@ def _squares(files: Files, rows: Rows, progress: Progress) -> npt.NDArray[np.uin
     return squares
 
 
-NEAR = Measure("near_pairs", 5, ("content_hash", "error"), measure_near)
+NEAR = Measure("near_pairs", 6, ("content_hash", "error"), measure_near)

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from recipe_core.data.near_pairs import FLOOR, NEAR, RADIUS, recorded
+from recipe_core.data.near_pairs import FLOOR, NEAR, RADIUS, limits_of, recorded
 from recipe_core.data.pixel_copies import firsts
 from recipe_core.images.copy_keys import WAYS
 from recipe_core.images.edits import EDITS, Plan, Recognised, recognised
@@ -47,7 +47,7 @@ PLANTED_FIELDS = pa.schema(
 row         the sample that was edited
 distance    bits between the hashes that nominate the pair best, 0 … 64
 similarity  as in near_pairs; 0 where the pair would not stand there: beyond the widest radius, or
-            among the data set's look-alikes
+            among the data set's look-alikes, or not compared (near_pairs.Limits)
 turn        as in near_pairs
 """
 
@@ -74,7 +74,7 @@ def begin_planted(evidence: Evidence, files: Files) -> Finish:
     def finish(evidence: Evidence, progress: Progress) -> pa.Table:
         progress("planting copies", 0, len(rows))
         found = {row: seen for answer in answers for row, seen in answer.items()}
-        return _table(found, *recorded(evidence.table(NEAR.name)))
+        return _table(found, evidence.table(NEAR.name))
 
     return finish
 
@@ -87,13 +87,14 @@ def spread(rows: npt.NDArray[np.int64], k: int) -> npt.NDArray[np.int64]:
     return rows[place.astype(np.int64)]
 
 
-def _table(found: Mapping[int, Recognised], least: float, small_too: bool) -> pa.Table:
-    """`least` and `small_too`: how pairs of this data set are judged, see `recorded`."""
+def _table(found: Mapping[int, Recognised], near: pa.Table) -> pa.Table:
+    """PLANTED_FIELDS, as if the edited copies had been among the pictures of `near`."""
+    least, small_too = recorded(near)
     if not found:
         return PLANTED_FIELDS.empty_table()
     distance, way, fine, rough = map(np.concatenate, zip(*found.values(), strict=True))
     similarity = rough if small_too else fine
-    similarity[similarity < least] = 0
+    similarity[(similarity < least) | ~limits_of(near).compared(distance, way)] = 0
     columns = [
         list(EDITS) * len(found), np.repeat([*found], len(EDITS)), distance, similarity,
         [TURNS[WAYS[w].turn] for w in way],
@@ -105,7 +106,7 @@ def _table(found: Mapping[int, Recognised], least: float, small_too: bool) -> pa
 
 
 PLANTED = Measure(
-    "planted_copies", 2, ("content_hash", "error"), measure_planted, begin=begin_planted
+    "planted_copies", 3, ("content_hash", "error"), measure_planted, begin=begin_planted
 )
 
 

@@ -229,6 +229,38 @@ def test_of_too_many_nominated_pairs_no_plain_one_goes_before_a_crop_of_its_dist
     assert all(d > kept.complete for d, _ in gone) or not kept.complete
     crops = [d for _, _, d, w in _pairs(kept) if WAYS[w].part == "crop"]
     assert all(d > max(crops) for d, crop in gone if not crop and crops)
+    said = kept.limits.compared(whole.distance, whole.way)
+    assert abs(np.count_nonzero(said) - len(kept.a)) <= 1, "the limits say which pairs are kept"
+    rank = whole.distance + near_pairs.LATER[whole.way]
+    here = {(a, b) for a, b, _, _ in _pairs(kept)}
+    for pair, told, later in zip(_pairs(whole), said.tolist(), rank.tolist(), strict=True):
+        assert told == (pair[:2] in here) or later == kept.limits.rank
+
+
+def test_turned_pictures_and_parts_are_only_told_as_far_as_they_were_looked_for() -> None:
+    way = np.arange(len(WAYS))
+    reach = near_pairs.Limits(across=5)
+    far = np.full(len(WAYS), 6)
+    whole = [w.still != WHOLE or (w.moving == WHOLE and not w.turn) for w in WAYS]
+    assert reach.compared(far, way).tolist() == whole
+    assert reach.compared(far - 1, way).all() and near_pairs.Limits().compared(far + 2, way).all()
+
+
+def test_recall_counts_no_copy_that_the_limit_on_pairs_would_leave_out() -> None:
+    data = [saved(photo(i), "JPEG", quality=92) for i in range(30)]
+    data += [saved(EDITS[e](photo(i)), "JPEG", quality=92)
+             for i in range(8) for e in ("cropped", "mirrored", "captioned")]  # fmt: skip
+    free = scanned(data).table("planted_copies")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(near_pairs, "MOST_CANDIDATES", 12)
+        patch.setattr(near_pairs, "MOST_EACH", 0)
+        evidence = scanned(data)
+    limits = near_pairs.limits_of(evidence.table("near_pairs"))
+    capped = evidence.table("planted_copies")
+    before, after = (t["similarity"].to_numpy() for t in (free, capped))
+    assert limits.rank < 12 and 0 <= limits.share < 1
+    assert set(after[after != before]) == {0} and (after == before).any()
+    assert (after[capped["distance"].to_numpy() > limits.rank] == 0).all()
 
 
 def _pairs(found: near_pairs.Nominated) -> list[tuple[int, int, int, int]]:

@@ -23,7 +23,7 @@ from recipe_core.data.copies import (
 )
 from recipe_core.data.embedded import EMBEDDED
 from recipe_core.data.embedded_pairs import PAIRS, card_numbers
-from recipe_core.data.near_pairs import FLOOR, NEAR, RADIUS, recorded
+from recipe_core.data.near_pairs import FLOOR, NEAR, RADIUS, Limits, limits_of, recorded
 from recipe_core.data.pixel_copies import PIXELS
 from recipe_core.data.planted_copies import (
     PLANTED,
@@ -115,9 +115,9 @@ def judge(evidence: Evidence, params: Params) -> Finding:
 
 
 def blind(evidence: Evidence, figures: Mapping[str, object]) -> bool:
-    """Whether the data set's own look-alikes hide most edited copies."""
-    recall = figures.get("recall")
-    look_alikes = recorded(evidence.table(NEAR.name))[0] > FLOOR
+    """Whether the data set's own look-alikes, or their number, hide most edited copies."""
+    recall, near = figures.get("recall"), evidence.table(NEAR.name)
+    look_alikes = recorded(near)[0] > FLOOR or limits_of(near) != Limits()
     return look_alikes and isinstance(recall, float) and recall < TELLING
 
 
