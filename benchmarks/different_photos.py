@@ -1,12 +1,13 @@
 """What do a hundred thousand different pictures cost, and are copies still found among them?
 
-    python benchmarks/different_photos.py [--files 100000]
+    python benchmarks/different_photos.py [--files 100000] [--each 5]
 
 Every photo of clothing is cut into windows that share no pixel (a grid of 4 columns), each saved as
 a JPEG of its own. So none is a copy of another: a pair reported within one photo is its pattern or
 its plain background that repeats itself; one between two photos is a false alarm, or two shots of
 one thing. EDITED of them are edited in eight ways and saved beside them: how many of those are
-found is set beside the recall that the check says. The folder stays in benchmarks/.work.
+found is set beside the recall that the check says. `each` is the limit on pairs that are compared
+(near_pairs.MOST_EACH). The folder stays in benchmarks/.work.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import resource
 import shutil
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from itertools import pairwise
@@ -28,6 +30,7 @@ from duplicates import EDITS, share
 from PIL import Image
 
 from recipe_core import recipe
+from recipe_core.data import near_pairs
 from recipe_core.data.checks.near_duplicates import Params
 from recipe_core.execution.engines import engine
 
@@ -47,7 +50,9 @@ SHOWN = 12
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--files", type=int, default=100_000)
+    parser.add_argument("--each", type=int, default=near_pairs.MOST_EACH)
     asked = parser.parse_args()
+    near_pairs.MOST_EACH, near_pairs.MOST_CANDIDATES = asked.each, asked.each * 100_000
     photos = sorted((DATA / "clothing").rglob("*.jpg"))
     if not photos:
         print(f"Not run: no clothing in {DATA} (set RECIPE_REAL_DATA).")
@@ -71,9 +76,12 @@ def main() -> None:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
         print(f"{n:,} pictures in {ended - began:.0f} s ({n / (ended - began):,.0f} a second), "
               f"driver's peak {peak:,.0f} MB\n\n| part | seconds |\n|---|--:|")  # fmt: skip
+        parts: Counter[str] = Counter()
         for (activity, start), (_, end) in pairwise([*phases, ("", ended)]):
-            if end - start >= 0.5:
-                print(f"| {activity} | {end - start:.1f} |")
+            parts[activity] += end - start
+        for activity, seconds in parts.items():
+            if seconds >= 0.5:
+                print(f"| {activity} | {seconds:.1f} |")
         _copies(Path(workspace))
 
 
@@ -102,7 +110,7 @@ def _copies(workspace: Path) -> None:
         f"\nEdited windows found: {len(again)} of {EDITED * len(EDIT_NAMES)}, "
         f"{share(len(again), EDITED * len(EDIT_NAMES))}; the check says {numbers['recall']:.3f} "
         f"({numbers['recall_low']:.3f} to {numbers['recall_high']:.3f}) at a radius of "
-        f"{numbers['radius']}; at 8 bits all of them may count"
+        f"{numbers['radius']} bits"
     )
     for k, name in enumerate(EDIT_NAMES):
         mine = [p for p in again if p.endswith(f"-{k}.jpg")]
