@@ -15,6 +15,7 @@ import numpy as np
 
 from recipe_core.data.copies import Copies, described, exact_copies, scored
 from recipe_core.data.pixel_copies import PIXELS
+from recipe_core.data.properties import percent
 from recipe_core.kernel.check import Check
 from recipe_core.kernel.evidence import Evidence
 from recipe_core.kernel.nouns import Chart, Finding, Subjects, Verdict
@@ -44,7 +45,8 @@ def judge(evidence: Evidence, params: Params) -> Finding:
         )
     verdict: Verdict = "fail" if extra / n > params.max_share else "warn"
     summary = (
-        f"{extra:,} of {n:,} samples ({extra / n:.1%}) are extra copies of another, in "
+        f"{extra:,} of {n:,} samples ({percent(extra / n)}) "
+        f"{'is an extra copy' if extra == 1 else 'are extra copies'} of another, in "
         f"{copies.n_groups:,} group{'s' if copies.n_groups > 1 else ''}; expected none."
     )
     return Finding(

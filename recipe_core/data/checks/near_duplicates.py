@@ -32,6 +32,7 @@ from recipe_core.data.planted_copies import (
     recall_by_radius,
     smallest_radius,
 )
+from recipe_core.data.properties import percent
 from recipe_core.kernel.check import Check
 from recipe_core.kernel.evidence import Evidence
 from recipe_core.kernel.nouns import Chart, Finding, Subjects, Verdict
@@ -99,7 +100,8 @@ def judge(evidence: Evidence, params: Params) -> Finding:
         )  # fmt: skip
     verdict: Verdict = "fail" if extra / n > params.max_share else "warn"
     summary = (
-        f"{extra:,} of {n:,} samples ({extra / n:.1%}) are near copies of another, in "
+        f"{extra:,} of {n:,} samples ({percent(extra / n)}) "
+        f"{'is a near copy' if extra == 1 else 'are near copies'} of another, in "
         f"{copies.n_groups:,} group{'s' if copies.n_groups > 1 else ''}; expected none{more}."
     )
     return Finding(

@@ -28,6 +28,7 @@ from recipe_core.data.embedded import EMBEDDED
 from recipe_core.data.embedded_pairs import PAIRS
 from recipe_core.data.near_pairs import FLOOR, NEAR, RADIUS
 from recipe_core.data.pixel_copies import PIXELS
+from recipe_core.data.properties import percent
 from recipe_core.kernel.check import Check
 from recipe_core.kernel.evidence import Evidence
 from recipe_core.kernel.nouns import Chart, Finding, Subjects
@@ -106,8 +107,8 @@ def summary(
     pairs = [(i, j) for i in range(len(names)) for j in range(i) if leaked[i, j]]
     worst = max(pairs, key=lambda p: leaked[p] / sizes[p[0]])
     texts = [
-        f"{leaked[i, j]:,} of {sizes[i]:,} in {names[i]} ({leaked[i, j] / sizes[i]:.1%}) have a "
-        f"copy in {names[j]}"
+        f"{leaked[i, j]:,} of {sizes[i]:,} in {names[i]} ({percent(leaked[i, j] / sizes[i])}) "
+        f"{'has' if leaked[i, j] == 1 else 'have'} a copy in {names[j]}"
         for i, j in sorted(pairs, key=lambda p: p != worst)[:3]
     ]
     exact = int((~copies.exact).sum())
