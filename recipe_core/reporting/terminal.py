@@ -54,10 +54,10 @@ def finding_block(f: Finding, width: int = 80, paint: Paint = PLAIN) -> str:
 
 
 def _wrapped(text: str, width: int, indent: str) -> str:
+    whole = visible(text).replace(" %", "\0%")  # no line begins with a per cent sign
     return textwrap.fill(
-        visible(text), width, initial_indent=indent, subsequent_indent=indent,
-        break_on_hyphens=False,
-    )  # fmt: skip
+        whole, width, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
+    ).replace("\0%", " %")
 
 
 def _painted(text: str, verdict: str, paint: Paint) -> str:

@@ -19,7 +19,7 @@ from recipe_core.reporting import html as html_module
 from recipe_core.reporting.html import PICTURES_A_CHECK, html_report
 from recipe_core.reporting.json_ import json_report, json_text
 from recipe_core.reporting.markdown import markdown_report
-from recipe_core.reporting.terminal import ANSI, terminal_report
+from recipe_core.reporting.terminal import ANSI, _wrapped, terminal_report
 from recipe_core.reporting.wording import visible
 from tests.reporting.making import (
     CHECKS,
@@ -302,6 +302,13 @@ def test_the_markdown_report_parses_as_meant() -> None:
     assert visible(HOSTILE) in written
     assert "and 48 more" in written
     assert rendered.count("<h2>") == 7
+
+
+def test_no_line_begins_with_a_per_cent_sign() -> None:
+    for width in range(40, 90):
+        lines = _wrapped("3 of 160 (1.9 %) and 12 of 200 (6 %), " * 5, width, "    ").split("\n")
+        assert all(len(line) <= width and not line.strip().startswith("%") for line in lines)
+        assert "(1.9 %)" in "\n".join(lines) and "\0" not in "".join(lines)
 
 
 def test_the_terminal_shows_the_worst_first_within_the_width() -> None:
