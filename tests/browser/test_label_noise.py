@@ -49,6 +49,14 @@ def decided(workspace: Path) -> list[dict[str, Any]]:
     return list(recipe.decided(workspace).to_pylist())
 
 
+def press(page: Any, key: str) -> None:
+    """A key once the page stands: until its buttons are those of the picture shown, it is lost."""
+    expect(
+        page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]')
+    ).to_be_visible()
+    page.keyboard.press(key)
+
+
 def test_the_queue_is_worked_through_by_keys(noisy_site: str, noisy: Path, page: Any) -> None:
     page.goto(f"{noisy_site}/label-noise")
     place = page.locator("#noise-place")
@@ -62,24 +70,24 @@ def test_the_queue_is_worked_through_by_keys(noisy_site: str, noisy: Path, page:
     expect(page.get_by_role("button", name=f"It is {suggested}")).to_be_enabled()
     page.get_by_role("heading", name="Label noise").click()
 
-    page.keyboard.press("s")
+    press(page, "s")
     expect(place).to_contain_text("2 of 120")
     (act,) = decided(noisy)
     assert act["row"] == first
     assert act["label"] == suggested
     expect(page.get_by_text("1 of 1")).to_be_visible()
 
-    page.keyboard.press("k")
+    press(page, "k")
     expect(place).to_contain_text("3 of 120")
-    page.keyboard.press("u")
+    press(page, "u")
     expect(place).to_contain_text("4 of 120")
-    page.keyboard.press("x")
+    press(page, "x")
     expect(place).to_contain_text("5 of 120")
     kinds = sorted((a["label"] is not None, a["excluded"], tuple(a["tags"])) for a in decided(noisy)
                    if a["excluded"] is not None)  # fmt: skip
     assert kinds == [(False, False, ()), (False, True, ())]
     assert [a["tags"] for a in decided(noisy) if a["tags"]] == [["unsure"]]
 
-    page.keyboard.press("z")
+    press(page, "z")
     expect(place).to_contain_text("4 of 120")
     assert len(decided(noisy)) == 3
