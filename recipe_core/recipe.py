@@ -17,7 +17,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -258,21 +258,23 @@ def _with_measures(
 
     named   measures that are made although they wait to be asked for
     """
-    needed = {m.name: m for c in wanted for m in c.measures
-              if not m.asked or (m.name in named and not m.by)
-              or results.stored_measure(place, m, evidence)[1]}  # fmt: skip
+    every = {m.name: m for c in wanted for m in c.measures}
+    stored = {name: results.stored_measure(place, m, evidence) for name, m in every.items()}
+    needed = [m for m in every.values()
+              if not m.asked or (m.name in named and not m.by) or stored[m.name][1]]  # fmt: skip
     names = dict(_named_measures(place))
     tables, failed = dict(evidence.tables), {}
     with contextlib.closing(_StoredFiles(place, evidence, hands)) as held:
-        begun = {m.name: f for m in needed.values() if (f := _begun(place, m, evidence, held))}
-        for measure in needed.values():
+        begun = {m.name: _begun(m, evidence, held) for m in needed if not stored[m.name][1]}
+        for measure in needed:
             progress(f"measuring {measure.name.replace('_', ' ')}", 0, 0)
-            finish = begun.pop(measure.name, None) or partial(_whole, measure, held)
+            file, there = stored[measure.name]
             try:
-                file, table = _measured(place, measure, Evidence(
-                    evidence.dataset, evidence.samples, evidence.boxes, tables, evidence._cache
-                ), finish, progress)  # fmt: skip
-                names[measure.name], tables[measure.name] = file, table
+                tables[measure.name] = read_table(place.tables / file) if there else _made(
+                    place, measure, file, begun[measure.name], Evidence(
+                        evidence.dataset, evidence.samples, evidence.boxes, tables, evidence._cache
+                    ), progress)  # fmt: skip
+                names[measure.name] = file
             except MissingInput as e:
                 failed[measure.name] = Finding("skipped", f"Not judged: {e}.")
             except (Cancelled, WorkspaceError):
@@ -293,32 +295,26 @@ def _named_measures(place: Workspace) -> Mapping[str, str]:
     return results.read_json(path) if path is not None and path.exists() else {}
 
 
-def _begun(place: Workspace, measure: Measure, evidence: Evidence, held: Files) -> Finish | None:
-    """What finishes a measure that workers have begun; None where that is not its way."""
-    if measure.begin is None or results.stored_measure(place, measure, evidence)[1]:
-        return None
-    with contextlib.suppress(Exception):  # made as a whole it says the same again, heard
-        return measure.begin(evidence, held)
-    return None
+def _begun(measure: Measure, evidence: Evidence, held: Files) -> Finish:
+    """What makes a measure; where that is its way, workers have begun."""
+    if measure.begin is not None:
+        with contextlib.suppress(Exception):  # made as a whole it says the same again, heard
+            return measure.begin(evidence, held)
+    return lambda evidence, progress: measure.function(evidence, held, progress)
 
 
-def _whole(measure: Measure, held: Files, evidence: Evidence, progress: Progress) -> pa.Table:
-    return measure.function(evidence, held, progress)
-
-
-def _measured(
-    place: Workspace, measure: Measure, evidence: Evidence, finish: Finish, progress: Progress
-) -> tuple[str, pa.Table]:
-    file, there = results.stored_measure(place, measure, evidence)
-    if there:
-        return file, read_table(place.tables / file)
+def _made(
+    place: Workspace, measure: Measure, file: str, finish: Finish, evidence: Evidence,
+    progress: Progress,
+) -> pa.Table:  # fmt: skip
+    """The measure's table, stored under that name."""
     table = finish(evidence, progress)
     with writing(place):
         results.write_measure(place, file, table)
     if measure.columns:
         shown_too = table.select(["row", *measure.columns])
         columns.write(place, measure.name, evidence.samples, shown_too, fingerprint(evidence))
-    return file, table
+    return table
 
 
 def _store_report(place: Workspace, report: Report) -> None:

@@ -19,9 +19,9 @@ import pyarrow as pa
 import simplejpeg
 from PIL import Image, ImageOps
 
-from recipe_core.data.near_pairs import BATCH, FLOOR, NEAR
+from recipe_core.data.near_pairs import FLOOR, NEAR
 from recipe_core.data.pixel_copies import firsts
-from recipe_core.images.copy_keys import FLAT
+from recipe_core.images.copy_keys import BATCH, FLAT
 from recipe_core.images.edits import Edit, cropped
 from recipe_core.images.embedding import Compact
 from recipe_core.images.likeness import (

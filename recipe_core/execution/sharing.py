@@ -26,14 +26,14 @@ class Sharing:
 
     def __init__(self, executor: Executor) -> None:
         self._executor = executor
-        self._last: weakref.ref[_Answers[Any]] | None = None
+        self._last: Callable[[], _Answers[Any] | None] = lambda: None
 
     def shared_out(self, work: Callable[[T], R], parts: Iterable[T]) -> Iterator[R]:
         """`work` of every part, in the parts' order; see `kernel.evidence.Files.shared_out`.
 
         Raises RecipeError where a part has no result: it raised, its process died, or it hung.
         """
-        if (last := self._under_way()) is not None:
+        if (last := self._last()) is not None:
             last.collect()
         job: Job[tuple[int, T], list[R]] = Job(partial(_worked, work), SECONDS_PER_PART)
         numbered = ([part] for part in enumerate(parts))
@@ -43,11 +43,8 @@ class Sharing:
 
     def close(self) -> None:
         """Stops the workers of a job that is still under way."""
-        if (last := self._under_way()) is not None:
+        if (last := self._last()) is not None:
             last.close()
-
-    def _under_way(self) -> _Answers[Any] | None:
-        return self._last() if self._last else None
 
 
 class _Answers(Generic[R]):

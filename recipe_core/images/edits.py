@@ -101,9 +101,10 @@ class Recognised(NamedTuple):
 
 def recognised(plan: Plan) -> dict[int, Recognised]:
     """Row -> how its edits are found again; without rows of which there is nothing to see."""
-    rngs = {row: np.random.default_rng([plan.seed, row]) for row in plan.thumbnails}
-    every = {row: _with_edits(jpeg, rngs[row]) for row, jpeg in plan.thumbnails.items()}
-    made = {row: jpegs for row, jpegs in every.items() if jpegs}
+    made = {}
+    for row, thumbnail in plan.thumbnails.items():
+        if jpegs := _with_edits(thumbnail, np.random.default_rng([plan.seed, row])):
+            made[row] = jpegs
     return dict(zip(made, _found_again([*made.values()], plan), strict=True))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -417,6 +418,27 @@ def test_planted_copies_are_nominated_as_the_search_over_all_pairs_does() -> Non
     _, _, distance, way = nominated(keys, one, other)
     np.testing.assert_array_equal(distance, found.distance)
     np.testing.assert_array_equal(way, found.way)
+
+
+@pytest.mark.parametrize(
+    ("rank", "found", "verdict"),
+    [(6, 3, "skipped"), (6, 7, "pass"), (12, 3, "pass")],
+    ids=["most are left out", "most are found", "all pairs were compared"],
+)
+def test_where_the_limit_on_pairs_hides_most_copies_it_is_no_pass(
+    rank: int, found: int, verdict: str
+) -> None:
+    evidence = with_pairs(10, [])
+    told = json.dumps({"across": 8, "rank": rank, "share": 1.0})
+    near = evidence.table("near_pairs").replace_schema_metadata({"limits": told})
+    planted = pa.Table.from_pylist(
+        [{"edit": "grey", "row": i, "distance": 0, "similarity": float(i < found), "turn": ""}
+         for i in range(10)],
+        schema=planted_copies.PLANTED_FIELDS,
+    )  # fmt: skip
+    tables = {**evidence.tables, "near_pairs": near, "planted_copies": planted}
+    made = Evidence(evidence.dataset, evidence.samples, evidence.boxes, tables)
+    assert judged(near_duplicates.CHECK, made).verdict == verdict
 
 
 def test_the_radius_comes_from_planted_copies_unless_it_is_set() -> None:

@@ -190,24 +190,22 @@ def test_no_worker_waits_for_the_checks(
     assert told.index("chosen") < told.index("reading images 302")
 
 
-TOLD: list[str] = []
+def test_copies_are_planted_while_other_measures_are_made(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    real = LocalProcesses.map
 
+    def heard(self: LocalProcesses, job: Any, chunks: Any) -> Any:
+        told.append(getattr(getattr(job.work, "args", [job.work])[0], "__name__", "?"))
+        return real(self, job, chunks)
 
-class Heard(LocalProcesses):
-    """Notes when it is given work."""
-
-    def map(self, job: Any, chunks: Any) -> Any:
-        TOLD.append(getattr(getattr(job.work, "args", [job.work])[0], "__name__", "?"))
-        return super().map(job, chunks)
-
-
-def test_copies_are_planted_while_other_measures_are_made(source: Path, tmp_path: Path) -> None:
-    TOLD.clear()
-    said = recipe.scan(source, tmp_path / "w", engine=Heard(2, keep=True),
-                       progress=lambda activity, *_: TOLD.append(activity))  # fmt: skip
-    begun = TOLD.index("recognised")
-    assert TOLD.index("storing results") < begun < TOLD.index("measuring pixel copies")
-    assert TOLD.count("recognised") == 1
+    monkeypatch.setattr(LocalProcesses, "map", heard)
+    said = recipe.scan(source, tmp_path / "w", workers=2,
+                       progress=lambda activity, *_: told.append(activity))  # fmt: skip
+    begun = told.index("recognised")
+    assert told.index("storing results") < begun < told.index("measuring pixel copies")
+    assert told.count("recognised") == 1
     plain = recipe.scan(source, tmp_path / "alone", engine="here")
     assert [f.numbers for f in said.findings] == [f.numbers for f in plain.findings]
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from recipe_core.data.copies import Copies, described, exact_copies, scored
 from recipe_core.data.pixel_copies import PIXELS
-from recipe_core.data.properties import percent
+from recipe_core.data.properties import counted, percent
 from recipe_core.kernel.check import Check
 from recipe_core.kernel.evidence import Evidence
 from recipe_core.kernel.nouns import Chart, Finding, Subjects, Verdict
@@ -47,7 +47,7 @@ def judge(evidence: Evidence, params: Params) -> Finding:
     summary = (
         f"{extra:,} of {n:,} samples ({percent(extra / n)}) "
         f"{'is an extra copy' if extra == 1 else 'are extra copies'} of another, in "
-        f"{copies.n_groups:,} group{'s' if copies.n_groups > 1 else ''}; expected none."
+        f"{counted(copies.n_groups, 'group')}; expected none."
     )
     return Finding(
         verdict, summary,

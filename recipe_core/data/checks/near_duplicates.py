@@ -32,7 +32,7 @@ from recipe_core.data.planted_copies import (
     recall_by_radius,
     smallest_radius,
 )
-from recipe_core.data.properties import percent
+from recipe_core.data.properties import counted, percent
 from recipe_core.kernel.check import Check
 from recipe_core.kernel.evidence import Evidence
 from recipe_core.kernel.nouns import Chart, Finding, Subjects, Verdict
@@ -102,7 +102,7 @@ def judge(evidence: Evidence, params: Params) -> Finding:
     summary = (
         f"{extra:,} of {n:,} samples ({percent(extra / n)}) "
         f"{'is a near copy' if extra == 1 else 'are near copies'} of another, in "
-        f"{copies.n_groups:,} group{'s' if copies.n_groups > 1 else ''}; expected none{more}."
+        f"{counted(copies.n_groups, 'group')}; expected none{more}."
     )
     return Finding(
         verdict, summary,
@@ -119,8 +119,8 @@ def judge(evidence: Evidence, params: Params) -> Finding:
 def blind(evidence: Evidence, figures: Mapping[str, object]) -> bool:
     """Whether the data set's own look-alikes, or their number, hide most edited copies."""
     recall, near = figures.get("recall"), evidence.table(NEAR.name)
-    look_alikes = recorded(near)[0] > FLOOR or limits_of(near) != Limits()
-    return look_alikes and isinstance(recall, float) and recall < TELLING
+    hidden = recorded(near)[0] > FLOOR or limits_of(near) != Limits()
+    return hidden and isinstance(recall, float) and recall < TELLING
 
 
 def chosen_radius(evidence: Evidence, params: Params) -> int:
