@@ -42,7 +42,7 @@ FORMATS = ("auto", "folder", "manifest", "coco", "voc", "yolo", "hf")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    asked = _parser().parse_args(words)
+    asked = _parser(words).parse_args(words)
     alone = arguments is None and asked.run in (_scan, _check)  # a process of its own
     if alone:
         from recipe_core.execution.forked import import_quietly
@@ -91,7 +91,11 @@ def _say(text: str) -> None:
 # -- what can be typed --------------------------------------------------------------------------
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
+    """What these words are read with: the command that they name, or all of them.
+
+    A scan does not wait for a dozen commands that nobody has typed.
+    """
     parser = argparse.ArgumentParser(
         prog="recipe",
         description="Karpathy's recipe for training neural networks, with evidence for each step.",
@@ -100,9 +104,8 @@ def _parser() -> argparse.ArgumentParser:
         "--version", action=_Version, nargs=0, help="show program's version number and exit"
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for add in (_add_scan, _add_check, _add_samples, _add_findings, _add_report, _add_export,
-                _add_embed, _add_noise, _add_sanity, _add_overfit, _add_runs, _add_checks,
-                _add_app):  # fmt: skip
+    typed = [_COMMANDS[words[0]]] if words and words[0] in _COMMANDS else _COMMANDS.values()
+    for add in typed:
         add(commands)
     return parser
 
@@ -257,6 +260,15 @@ def _add_app(commands: Any) -> None:
     _add_workspace(p)
     p.add_argument("--port", type=int, default=8501)
     p.add_argument("--host", default="127.0.0.1")
+
+
+_COMMANDS = {
+    "scan": _add_scan, "check": _add_check, "samples": _add_samples, "findings": _add_findings,
+    "report": _add_report, "export": _add_export, "embed": _add_embed, "noise": _add_noise,
+    "sanity": _add_sanity, "overfit": _add_overfit, "runs": _add_runs, "checks": _add_checks,
+    "app": _add_app,
+}  # fmt: skip
+"""name -> what adds it to the parser, in the order of the help."""
 
 
 # -- scan and check -----------------------------------------------------------------------------

@@ -171,10 +171,10 @@ def scan(
     prepare(place)
     try:
         with locked(place, command=f"recipe scan {source}", wait_s=wait_s):
-            evidence = _surveyed(source, format, place, engine, progress, plan)
+            evidence, store = _surveyed(source, format, place, engine, progress, plan)
             wanted, layers = early or plan()
             named = {m.name for c in wanted if c.id in (check_ids or ()) for m in c.measures}
-            return _judged(place, evidence, wanted, layers, named, hands, progress)
+            return _judged(place, evidence, wanted, layers, named, hands, progress, store)
     finally:
         hands.close()
 
@@ -182,8 +182,8 @@ def scan(
 def _surveyed(
     source: Path | str, format: str, place: Workspace, executor: Executor, progress: Progress,
     meanwhile: Callable[[], object],
-) -> Evidence:  # fmt: skip
-    """The pass over the files, committed as the workspace's results; see `survey.survey`."""
+) -> tuple[Evidence, Callable[[], None]]:  # fmt: skip
+    """The pass over the files, see `survey.survey`; what makes it the workspace's results."""
     from recipe_core.data import survey
     from recipe_core.images.boxes import box_columns, pixel_boxes
     from recipe_core.images.sources.detect import read_dataset
@@ -197,11 +197,14 @@ def _surveyed(
     counts = box_columns(boxes, samples)
     for name in counts.column_names:
         samples = samples.append_column(name, counts[name])
-    progress("storing results", 0, 0)
     read_from = Path(source).absolute()
-    commit(place, lambda f: results.write_dataset(f, read_from, dataset, samples, boxes))
-    survey.forget_leavings(place, seen.pack)
-    return Evidence(dataset, samples, boxes)
+
+    def store() -> None:
+        progress("storing results", 0, 0)
+        commit(place, lambda f: results.write_dataset(f, read_from, dataset, samples, boxes))
+        survey.forget_leavings(place, seen.pack)
+
+    return Evidence(dataset, samples, boxes), store
 
 
 def _refuse_to_replace_decisions(place: Workspace, dataset: Dataset) -> None:
@@ -224,8 +227,9 @@ def _judged(
     named: Set[str],
     hands: Executor,
     progress: Progress,
+    store: Callable[[], None],
 ) -> Report:
-    evidence, failed = _with_measures(place, evidence, wanted, named, hands, progress)
+    evidence, failed = _with_measures(place, evidence, wanted, named, hands, progress, store)
     findings = []
     for i, check in enumerate(wanted):
         progress(f"judging {check.id}", i, len(wanted))
@@ -252,20 +256,22 @@ def _finding(
 
 def _with_measures(
     place: Workspace, evidence: Evidence, wanted: Sequence[Check], named: Set[str],
-    hands: Executor, progress: Progress,
+    hands: Executor, progress: Progress, store: Callable[[], None],
 ) -> tuple[Evidence, dict[str, Finding]]:  # fmt: skip
     """Evidence with every whole-table measure the checks need; those that broke, by name.
 
-    named   measures that are made although they wait to be asked for
+    named  measures that are made although they wait to be asked for
+    store  makes the evidence the workspace's results, while workers have begun with measures
     """
     every = {m.name: m for c in wanted for m in c.measures}
     stored = {name: results.stored_measure(place, m, evidence) for name, m in every.items()}
     needed = [m for m in every.values()
               if not m.asked or (m.name in named and not m.by) or stored[m.name][1]]  # fmt: skip
-    names = dict(_named_measures(place))
     tables, failed = dict(evidence.tables), {}
     with contextlib.closing(_StoredFiles(place, evidence, hands)) as held:
         begun = {m.name: _begun(m, evidence, held) for m in needed if not stored[m.name][1]}
+        store()
+        names = dict(_named_measures(place))
         for measure in needed:
             progress(f"measuring {measure.name.replace('_', ' ')}", 0, 0)
             file, there = stored[measure.name]

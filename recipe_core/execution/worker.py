@@ -49,7 +49,8 @@ def serve(
     orders, answers   file descriptors of the two pipes
     life              file descriptor of the shared memory
     driver            its process id
-    module            imported before there is work, without those modules; '' for none
+    module            imported before there is work, without those modules; '' for none. Where it
+                      has a function `warm_up`, that is called too
     """
     signal.signal(
         signal.SIGINT, signal.SIG_IGN
@@ -63,11 +64,15 @@ def serve(
     if module:
         hide(without)
         with contextlib.suppress(Exception):  # unpacking the work says the same again, heard
-            importlib.import_module(module)
+            getattr(importlib.import_module(module), "warm_up", _nothing)()
     try:
         _work_through(inbox, answers, signs)
     except BrokenPipeError:
         os._exit(0)
+
+
+def _nothing() -> None:
+    pass
 
 
 def _die_with(driver: int) -> None:
