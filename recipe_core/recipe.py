@@ -267,6 +267,7 @@ def _with_measures(
     stored = {name: results.stored_measure(place, m, evidence) for name, m in every.items()}
     needed = [m for m in every.values()
               if not m.asked or (m.name in named and not m.by) or stored[m.name][1]]  # fmt: skip
+    needed.sort(key=lambda m: m.pictures)
     tables, failed = dict(evidence.tables), {}
     with contextlib.closing(_StoredFiles(place, evidence, hands)) as held:
         begun = {m.name: _begun(m, evidence, held) for m in needed if not stored[m.name][1]}

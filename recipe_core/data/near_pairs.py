@@ -368,4 +368,4 @@ def _squares(files: Files, rows: Rows, progress: Progress) -> npt.NDArray[np.uin
     return squares
 
 
-NEAR = Measure("near_pairs", 6, ("content_hash", "error"), measure_near)
+NEAR = Measure("near_pairs", 6, ("content_hash", "error"), measure_near, pictures=True)

@@ -126,5 +126,5 @@ def _pixel_print(files: Files, row: int) -> str:
 
 PIXELS = Measure(
     "pixel_copies", 2, ("content_hash", "error", "width", "height", "mode", "phash"),
-    measure_pixels,
+    measure_pixels, pictures=True,
 )  # fmt: skip

@@ -106,8 +106,9 @@ def _table(found: Mapping[int, Recognised], near: pa.Table) -> pa.Table:
 
 
 PLANTED = Measure(
-    "planted_copies", 3, ("content_hash", "error"), measure_planted, begin=begin_planted
-)
+    "planted_copies", 3, ("content_hash", "error"), measure_planted, pictures=True,
+    begin=begin_planted,
+)  # fmt: skip
 
 
 # ---------------------------------------------------------------- for judges

@@ -119,11 +119,9 @@ class _Files:
     def refs(self, chosen: npt.NDArray[np.int64]) -> list[FileRef]:
         """Where the workers find these."""
         which = pa.array(chosen)
-        names, members = self.names.take(which).to_pylist(), self.members.take(which).to_pylist()
-        return [
-            FileRef(i, os.path.join(self.root, name), member)
-            for i, name, member in zip(chosen.tolist(), names, members, strict=True)
-        ]
+        paths = _paths(self.root, self.names.take(which))
+        members = self.members.take(which).to_pylist()
+        return [*map(FileRef, chosen.tolist(), paths, members)]
 
 
 def _files_of(dataset: Dataset, progress: Progress) -> _Files:
@@ -161,16 +159,20 @@ def _keys(names: pa.ChunkedArray, members: pa.ChunkedArray) -> pa.ChunkedArray:
 def _stat(root: bytes, names: pa.Array, progress: Progress) -> tuple[npt.NDArray[np.int64], ...]:
     n = len(names)
     sizes, mtimes = np.full(n, -1, dtype=np.int64), np.full(n, -1, dtype=np.int64)
-    prefix = os.path.join(root, b"")
     last, seen = None, (-1, -1)
-    for i, name in enumerate(names.to_pylist()):
+    for i, path in enumerate(_paths(root, names)):
         if i % 20_000 == 0:
             progress("looking for changes", i, n)
-        if name != last:
-            # os.path.join takes as long as stat itself
-            last, seen = name, _size_and_mtime(name if name[:1] == b"/" else prefix + name)
+        if path != last:
+            last, seen = path, _size_and_mtime(path)
         sizes[i], mtimes[i] = seen
     return sizes, mtimes
+
+
+def _paths(root: bytes, names: pa.Array) -> Iterator[bytes]:
+    """Where these files are. os.path.join takes as long as opening one of them."""
+    prefix = os.path.join(root, b"")
+    return (name if name[:1] == b"/" else prefix + name for name in names.to_pylist())
 
 
 def _size_and_mtime(path: bytes) -> tuple[int, int]:

@@ -31,6 +31,8 @@ class Measure:
     columns   columns of the table that are shown with the samples (it has `row` then)
     asked     it takes minutes: measured only where a check that needs it is asked for by name
     by        the command that makes it; a scan only reads what that has left ('': the scan does)
+    pictures  it looks at pictures, of which workers take their share: made after those that do not,
+              for which workers that have begun do not wait
     begin     (evidence, files) -> what then does the same as `function`: has workers begin while
               the measures that come before it, whose tables it has not, are made
     """
@@ -42,6 +44,7 @@ class Measure:
     columns: tuple[str, ...] = ()
     asked: bool = False
     by: str = ""
+    pictures: bool = False
     begin: Callable[[Evidence, Files], Finish] | None = None
 
 

@@ -8,7 +8,8 @@ is written anew under the next number.
 from __future__ import annotations
 
 import mmap
-from collections.abc import Iterable
+from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,8 @@ import numpy.typing as npt
 
 LEAVINGS_ALLOWED = 64 * 2**20
 """Bytes of leavings that are not worth rewriting the pack for."""
+AT_ONCE = 1024
+"""Thumbnails held in memory when a pack is rewritten."""
 
 
 class PackWriter:
@@ -25,13 +28,12 @@ class PackWriter:
         self._file = path.open("ab")
         self._end = self._file.tell()
 
-    def append(self, blobs: Iterable[bytes]) -> npt.NDArray[np.int64]:
+    def append(self, blobs: Sequence[bytes]) -> npt.NDArray[np.int64]:
         """Their offsets, (k,) int64; -1 for an empty one. The bytes reach the file on `flush`."""
-        offsets = []
-        for blob in blobs:
-            offsets.append(self._end if blob else -1)
-            self._end += self._file.write(blob)
-        return np.array(offsets, dtype=np.int64)
+        lengths = np.array([len(blob) for blob in blobs], np.int64)
+        ends = self._end + np.cumsum(lengths)
+        self._end += self._file.write(b"".join(blobs))
+        return np.where(lengths > 0, ends - lengths, -1)
 
     def flush(self) -> None:
         """Hands everything to the operating system: call it before a shard names the offsets."""
@@ -78,8 +80,13 @@ def rewritten(
     new.unlink(missing_ok=True)
     writer = PackWriter(new)
     try:
-        pairs = zip(offsets.tolist(), lengths.tolist(), strict=True)
-        moved = writer.append(reader.read(o, n) or b"" for o, n in pairs)
+        moved = [
+            writer.append([
+                reader.read(o, n) or b""
+                for o, n in zip(offsets[at:to].tolist(), lengths[at:to].tolist(), strict=True)
+            ])
+            for at, to in pairwise([*range(0, len(offsets), AT_ONCE), len(offsets)])
+        ]
     finally:
         writer.close()
-    return moved
+    return np.concatenate([np.empty(0, np.int64), *moved])

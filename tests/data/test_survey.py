@@ -203,8 +203,9 @@ def test_copies_are_planted_while_other_measures_are_made(
     monkeypatch.setattr(LocalProcesses, "map", heard)
     said = recipe.scan(source, tmp_path / "w", workers=2,
                        progress=lambda activity, *_: told.append(activity))  # fmt: skip
-    begun = told.index("recognised")
-    assert told.index("storing results") < begun < told.index("measuring pixel copies")
+    order = ("reading images", "recognised", "storing results", "measuring shortcut scores",
+             "measuring pixel copies")  # fmt: skip
+    assert sorted(order, key=told.index) == [*order]
     assert told.count("recognised") == 1
     plain = recipe.scan(source, tmp_path / "alone", engine="here")
     assert [f.numbers for f in said.findings] == [f.numbers for f in plain.findings]
