@@ -234,7 +234,7 @@ def _search(
     few = n_left * (n_right or n_left / 2) <= EVERY
     permuted, widths = (pool, []) if few else _dealt(pool, n_left, radius)
     choices = [()] if few else [*combinations(range(len(widths)), len(widths) - radius)]
-    search = _one_block if len(choices[0]) <= 1 else _one_table
+    search = _one_block if few or (n_right and len(choices[0]) == 1) else _one_table
     found = []
     with ThreadPoolExecutor(THREADS) as threads:
         tasks = [threads.submit(search, permuted, widths, c, n_left, radius) for c in choices]
@@ -276,7 +276,7 @@ def _cost(
     total = n_left * n_right if n_right else n_left * (n_left - 1) / 2
     candidates = sum(float(np.prod(c)) for c in combinations(agree, chosen)) * total
     sorting = comb(len(blocks), chosen) * (n_left + n_right) * SORTING
-    if chosen > 1:
+    if chosen != 1 or not n_right:  # one side may be a crowd, where most candidates are pairs
         return sorting + candidates * COMPARING
     groups = sum(2.0 ** len(block) for block in blocks)
     return sorting + groups * GROUP + candidates * IN_GROUPS
@@ -306,13 +306,10 @@ def _one_block(
     alone = n_left == len(hashes)
     left = _groups(hashes[:n_left], widths, chosen)
     right = left if alone else _groups(hashes[n_left:], widths, chosen)
-    earlier = [_mask(widths, b) for b in range(max(chosen, default=0))]
     kept = [_none()]
     for i, j, d in _each_with_each(left, right, radius):
-        differ = left.hashes[i] ^ right.hashes[j]
-        fresh = i < j if alone else np.ones(len(i), np.bool_)
-        for mask in earlier:
-            fresh &= (differ & mask) != 0
+        fresh = _first_here(left.hashes[i] ^ right.hashes[j], widths, chosen)
+        fresh &= i < j if alone else True
         a, b = left.index[i[fresh]], right.index[j[fresh]]
         b += np.uint32(0 if alone else n_left)
         kept.append((np.minimum(a, b), np.maximum(a, b), d[fresh]))
@@ -392,14 +389,9 @@ def _one_table(
     else:
         ones, of_ones = hashes[n_left:], np.arange(n_left, len(hashes), dtype=np.uint32)
         first, count = _bucket(key, _key(ones, widths, chosen, bits))
-    agreed = np.uint64(sum(int(_mask(widths, b)) for b in chosen))
-    earlier = [_mask(widths, b) for b in range(max(chosen, default=0)) if b not in chosen]
     kept = []
     for p, q, d in _close(ones, table, first, count, radius):
-        differ = ones[p] ^ table[q]
-        fresh = (differ & agreed) == 0  # keys may have been cut
-        for mask in earlier:
-            fresh &= (differ & mask) != 0
+        fresh = _first_here(ones[p] ^ table[q], widths, chosen)
         kept.append((of_ones[p[fresh]], index[q[fresh]], d[fresh]))
     a, b, d = _joined(kept) if kept else _none()
     return np.minimum(a, b), np.maximum(a, b), d
@@ -407,6 +399,19 @@ def _one_table(
 
 def _none() -> Found:
     return np.empty(0, np.uint32), np.empty(0, np.uint32), np.empty(0, np.uint8)
+
+
+def _first_here(
+    differ: Hashes, widths: Sequence[int], chosen: Sequence[int]
+) -> npt.NDArray[np.bool_]:
+    """Whether pairs that differ in these bits agree on all of the chosen blocks, of which keys may
+    be cut, and on no choice before."""
+    agreed = np.uint64(sum(int(_mask(widths, b)) for b in chosen))
+    fresh = (differ & agreed) == 0
+    for block in range(max(chosen, default=0)):
+        if block not in chosen:
+            fresh &= (differ & _mask(widths, block)) != 0
+    return np.asarray(fresh)
 
 
 def _mask(widths: Sequence[int], block: int) -> np.uint64:

@@ -81,10 +81,12 @@ def rewritten(
     writer = PackWriter(new)
     try:
         moved = [
-            writer.append([
-                reader.read(o, n) or b""
-                for o, n in zip(offsets[at:to].tolist(), lengths[at:to].tolist(), strict=True)
-            ])
+            writer.append(
+                [
+                    reader.read(o, n) or b""
+                    for o, n in zip(offsets[at:to].tolist(), lengths[at:to].tolist(), strict=True)
+                ]
+            )
             for at, to in pairwise([*range(0, len(offsets), AT_ONCE), len(offsets)])
         ]
     finally:

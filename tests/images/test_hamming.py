@@ -112,6 +112,24 @@ def test_keys_that_are_cut_name_each_pair_once(
     np.testing.assert_array_equal(as_table(found), brute(left, right, radius))
 
 
+@pytest.mark.parametrize("bits", [3, 16])
+@pytest.mark.parametrize("radius", [1, 3, 8])
+def test_groups_of_one_block_name_each_pair_once(
+    radius: int, bits: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One block that has to agree, whatever it costs; found in many portions."""
+    real, asked = hamming._one_block, []
+    monkeypatch.setattr(hamming, "_one_block", lambda *a: asked.append(a[2]) or real(*a))
+    for name, value in (("IN_GROUPS", 0.0), ("GROUP", 0.0), ("TILE", 50), ("CHUNK", 20),
+                        ("GROUPED_BITS", bits)):  # fmt: skip
+        monkeypatch.setattr(hamming, name, value)
+    left = np.unique(flipped(random_hashes(30), 7, 20))
+    right = np.union1d(np.unique(flipped(random_hashes(30), 7, 20, seed=4)), left[:60])
+    found = pairs_across(left, right, radius)
+    np.testing.assert_array_equal(as_table(found), brute(left, right, radius))
+    assert len(found) >= 60 and asked == [(b,) for b in range(radius + 1)]
+
+
 @pytest.mark.slow
 def test_a_crowd_with_long_keys_names_each_pair_once() -> None:
     """Radius 3 takes keys of more than 32 bits, which do not all fit beside an index."""
