@@ -360,6 +360,13 @@ def test_workers_started_ahead_do_the_work_and_end_with_it(tmp_path: Path, n: in
     until(lambda: not any(map(living, started)))
 
 
+@pytest.mark.parametrize(("ahead", "times"), [("tests.contracts.executor_work", 1), ("", 0)])
+def test_workers_started_ahead_are_warm_before_there_is_work(ahead: str, times: int) -> None:
+    early = engine("local", 2, ahead=ahead)
+    done = list(early.map(Job(work.times_warm, 30), ([k] for k in range(8))))
+    assert [d.result for d in done] == 8 * [times]
+
+
 COPYING = """
     import json, os, sys, threading, time
     from recipe_core.execution.executor import Job

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import random
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -109,6 +112,31 @@ def test_copies_share_a_hash_and_others_do_not(tmp_path: Path) -> None:
     a, b, c = table["content_hash"].to_pylist()
     assert a == b != c
     assert len(a) == 32
+
+
+FIRST = """
+import json, sys
+from recipe_core.execution.without import hide
+hide(("pandas",))
+from recipe_core.images.look import FileRef, look, warm_up
+if sys.argv[2] == "warm":
+    warm_up()
+before = set(sys.modules)
+look([FileRef(0, sys.argv[1].encode())], lambda i: None)
+print(json.dumps(sorted(set(sys.modules) - before)))
+"""
+
+
+@pytest.mark.parametrize("how", ["warm", "cold"])
+def test_the_first_photo_of_a_warm_worker_waits_for_no_import(tmp_path: Path, how: str) -> None:
+    pixels = np.asarray(PHOTO).copy()
+    pixels[:200, :300] = (255, 40, 40)  # clamped colours have the file looked at twice
+    Image.fromarray(pixels).save(tmp_path / "a.jpg")
+    said = subprocess.run(
+        [sys.executable, "-c", FIRST, str(tmp_path / "a.jpg"), how],
+        capture_output=True, check=True, text=True,
+    )  # fmt: skip
+    assert bool(json.loads(said.stdout)) is (how == "cold")
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
