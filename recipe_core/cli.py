@@ -74,18 +74,14 @@ def _carried_out(asked: argparse.Namespace) -> int:
     try:
         return int(asked.run(asked))
     except (KeyboardInterrupt, Cancelled):
-        _say("Stopped. What was measured is kept; the same command goes on from there.")
+        printed.say("Stopped. What was measured is kept; the same command goes on from there.")
         return STOPPED
     except RecipeError as e:
-        _say(f"recipe: {e}")
+        printed.say(f"recipe: {e}")
         return MISUSE
     except BrokenPipeError:  # `recipe samples | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FINE
-
-
-def _say(text: str) -> None:
-    print(text.encode("utf-8", "backslashreplace").decode(), file=sys.stderr)
 
 
 # -- what can be typed --------------------------------------------------------------------------
@@ -355,45 +351,16 @@ def _told(report: Report, asked: argparse.Namespace) -> int:
 
 
 def _bar() -> Any:
-    """A listener that draws the progress on a terminal; elsewhere it says each activity once."""
-    if not sys.stderr.isatty():
-        return _activities()
-    return lambda state: sys.stderr.write("\r\x1b[K" + _bar_line(state))
-
-
-def _activities() -> Any:
-    said: list[str] = []
+    """A listener that tells how far the scan is."""
+    tell = printed.teller()
 
     def listen(state: State) -> None:
-        if state.activity not in said and state.status == "running":
-            said.append(state.activity)
-            _say(
-                f"{state.activity} …"
-                if not state.total
-                else f"{state.activity} ({state.total:,}) …"
-            )
+        if state.status == "running":
+            tell(state.activity, state.done, state.total, state.rate, state.eta_s)
+        else:
+            printed.clear()
 
     return listen
-
-
-def _bar_line(state: State) -> str:
-    if state.status != "running":
-        return ""
-    if not state.total:
-        return state.activity
-    filled = int(24 * state.done / state.total)
-    line = f"{state.activity} {'█' * filled}{'░' * (24 - filled)} {state.done:,}/{state.total:,}"
-    if state.rate:
-        line += f"  {state.rate:,.0f}/s"
-    if state.eta_s is not None:
-        line += f"  {_duration(state.eta_s)} left"
-    return line
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
 # -- tables -------------------------------------------------------------------------------------
@@ -506,7 +473,7 @@ def _sanity(asked: argparse.Namespace) -> int:
 def _report(asked: argparse.Namespace) -> int:
     from recipe_core import pipeline
 
-    _say(f"Wrote {pipeline.write_report(asked.workspace, asked.output)}")
+    printed.say(f"Wrote {pipeline.write_report(asked.workspace, asked.output)}")
     return FINE
 
 
@@ -518,9 +485,9 @@ def _export(asked: argparse.Namespace) -> int:
         asked.workspace, asked.dest, kind=asked.kind, drop=asked.drop, link=asked.link
     )
     said = f"{summary.n_exported:,} samples in {summary.dest}; {summary.n_excluded:,} left out"
-    _say(f"{said} (excluded.csv says why); {summary.n_relabelled:,} relabelled.")
+    printed.say(f"{said} (excluded.csv says why); {summary.n_relabelled:,} relabelled.")
     for note in summary.notes:
-        _say(note)
+        printed.say(note)
     return FINE
 
 

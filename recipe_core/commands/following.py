@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from recipe_core.commands import printed
 from recipe_core.kernel.errors import Misuse, RecipeError
 
 if TYPE_CHECKING:
@@ -30,17 +30,15 @@ def followed(place: Path, run_id: str) -> Run:
 
 
 def _listener() -> Callable[[Run], None]:
-    """Says each activity once; on a terminal it draws one line."""
-    said: list[str] = []
+    tell = printed.teller()
 
     def listen(state: Run) -> None:
         doing = state.progress
-        if sys.stderr.isatty():
-            line = f"{state.status}: {doing.activity} {doing.done:,}/{doing.total:,}"
-            sys.stderr.write(f"\r\x1b[K{line if state.live else ''}")
-            sys.stderr.flush()
-        elif state.live and doing.activity and doing.activity not in said:
-            said.append(doing.activity)
-            print(f"{doing.activity} …", file=sys.stderr)
+        if not state.live:
+            printed.clear()
+        elif state.status == "running":
+            tell(doing.activity, doing.done, doing.total, doing.rate, doing.eta_s)
+        else:
+            tell(f"{state.status}: {doing.activity}" if doing.activity else state.status, 0, 0)
 
     return listen

@@ -8,13 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recipe_core.commands import printed
-from recipe_core.kernel.errors import RecipeError
+from recipe_core.commands.following import followed
 
 if TYPE_CHECKING:
     from recipe_core.runs.watching import Run
     from recipe_core.training.config import RunConfig
-
-ENDED_BADLY = printed.BROKE
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -48,13 +46,15 @@ def run(asked: argparse.Namespace) -> int:
         ids.append(run_id)
         if asked.detach:
             continue
-        found.append(_followed(place, run_id, asked.json))
+        found.append(followed(place, run_id))
+        if not asked.json:
+            _tell(place, found[-1])
     if asked.detach:
         print("\n".join(ids))
         return 0
     if asked.json:
         _print_json(found)
-    return 0 if all(r.status == "done" for r in found) else ENDED_BADLY
+    return 0
 
 
 def configured(asked: argparse.Namespace) -> RunConfig:
@@ -69,26 +69,6 @@ def configured(asked: argparse.Namespace) -> RunConfig:
     return OVERFIT.but_words(asked.set).but(**changes)
 
 
-def _followed(place: Path, run_id: str, quiet: bool) -> Run:
-    """The run when it has ended; its verdict is printed where not `quiet`."""
-    from recipe_core import pipeline
-
-    ended = pipeline.follow(place, run_id, _line)
-    printed.clear()
-    if ended.status != "done":
-        raise RecipeError(f"{run_id} ended as {ended.status}: {_why(ended)}")
-    if not quiet:
-        _tell(place, ended)
-    return ended
-
-
-def _why(ended: Run) -> str:
-    """An error of ours in its own words; anything else with its traceback."""
-    last = ended.traceback.strip().rpartition("\n")[2]
-    ours = last.startswith("recipe_core.")
-    return ended.message if ours or not ended.traceback else f"\n{ended.traceback}"
-
-
 def _tell(place: Path, ended: Run) -> None:
     from recipe_core import pipeline
 
@@ -99,13 +79,6 @@ def _tell(place: Path, ended: Run) -> None:
         f"{result['loss']:.3g}, accuracy {result['accuracy']:.1%} of "
         f"{result['eval_samples']:,} samples\n"
     )
-
-
-def _line(state: Run) -> None:
-    doing = state.progress
-    left = f"  {doing.eta_s:.0f} s left" if doing.eta_s is not None else ""
-    said = f"{state.status}: {doing.activity} {doing.done:,}/{doing.total:,}"
-    printed.line(said, doing.done, doing.total, left)
 
 
 def _print_json(found: list[Run]) -> None:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from recipe_core.kernel.nouns import Finding
     from recipe_core.reporting.terminal import Paint
 
+Tell = Callable[..., None]
+"""(activity, done, total), and where known rate and eta_s as `line` takes them."""
 FINE, GATE, BROKE = 0, 1, 3
 WIDEST = 120
-FILLED = 24
+WIDEST_BAR = 24
 
 
 def exit_code(verdicts: Iterable[str], fail_on: str | None = None) -> int:
@@ -46,15 +48,44 @@ def finding(found: Finding) -> None:
     print(finding_block(found, width(), paint()), flush=True)
 
 
-def line(activity: str, done: int, total: int, after: str = "") -> None:
-    """Draws how far something is as one line of a terminal; elsewhere nothing."""
-    if not sys.stderr.isatty():
-        return
-    filled = int(FILLED * min(1.0, done / total)) if total else 0
-    bar = "█" * filled + "░" * (FILLED - filled)
-    room = max(20, shutil.get_terminal_size((100, 24)).columns - FILLED - 2 - len(after))
-    sys.stderr.write(f"\r\x1b[K{bar} {activity[:room]}{after}")
-    sys.stderr.flush()
+def say(text: str) -> None:
+    """Prints a line beside the output: what a terminal cannot show is escaped."""
+    print(text.encode("utf-8", "backslashreplace").decode(), file=sys.stderr)
+
+
+def teller() -> Tell:
+    """Tells how far something is: on a terminal as one line, elsewhere each activity once."""
+    said: list[str] = []
+
+    def tell(
+        activity: str, done: int, total: int, rate: float = 0.0, eta_s: float | None = None
+    ) -> None:
+        if sys.stderr.isatty():
+            columns = os.get_terminal_size(sys.stderr.fileno()).columns or 80
+            sys.stderr.write("\r\x1b[K" + line(activity, done, total, rate, eta_s, columns - 1))
+            sys.stderr.flush()
+        elif activity and activity not in said:
+            said.append(activity)
+            say(f"{activity} ({total:,}) …" if total else f"{activity} …")
+
+    return tell
+
+
+def line(
+    activity: str, done: int, total: int, rate: float, eta_s: float | None, columns: int
+) -> str:
+    """How far something is, in at most so many columns.
+
+    rate, eta_s  units per second and seconds left; 0 and None where they are not known
+    """
+    if not total:
+        return activity[:columns]
+    bar = min(WIDEST_BAR, columns // 4)
+    filled = int(bar * min(1.0, done / total))
+    after = f" {'█' * filled}{'░' * (bar - filled)} {done:,}/{total:,}"
+    after += f"  {rate:,.0f}/s" if rate >= 1 else ""
+    after += f"  {duration(eta_s)} left" if eta_s is not None else ""
+    return (activity[: max(12, columns - len(after))] + after)[:columns]
 
 
 def clear() -> None:
@@ -62,3 +93,10 @@ def clear() -> None:
     if sys.stderr.isatty():
         sys.stderr.write("\r\x1b[K")
         sys.stderr.flush()
+
+
+def duration(seconds: float) -> str:
+    """`1:02:03` or `2:03`."""
+    minutes, rest = divmod(max(0, round(seconds)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

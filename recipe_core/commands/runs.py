@@ -11,6 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from recipe_core.commands.printed import duration
 from recipe_core.kernel.errors import Misuse, UnknownName
 
 if TYPE_CHECKING:
@@ -220,13 +221,6 @@ def _took(run: Run) -> str:
     if not run.started:
         return "-"
     return duration((run.ended or time.time()) - run.started)
-
-
-def duration(seconds: float) -> str:
-    """`1:02:03` or `2:03`."""
-    minutes, rest = divmod(max(0, round(seconds)), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:

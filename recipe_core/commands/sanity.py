@@ -42,16 +42,11 @@ def run(asked: argparse.Namespace) -> int:
         return printed.FINE
     found = pipeline.sanity(
         place, config, check_ids=asked.check, overrides=overrides, command=command,
-        progress=_progress, tell=None if asked.json else printed.finding,
+        progress=printed.teller(), tell=None if asked.json else printed.finding,
     )  # fmt: skip
     printed.clear()
     _print(found, asked.json)
     return printed.exit_code({f.verdict for f in found.findings}, asked.fail_on)
-
-
-def _progress(activity: str, done: int, total: int) -> None:
-    if activity:
-        printed.line(activity, done, total)
 
 
 def _print(found: Sanity, as_json: bool) -> None:
