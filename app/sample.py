@@ -273,15 +273,16 @@ def measures(values: Mapping[str, Any], below: Mapping[str, float]) -> str:
 
 
 def _measure(column: str, value: Any, below: float | None) -> str:
-    share = ""
-    if below is not None and np.isfinite(below):
-        share = (
-            f'<div class="r-bar" role="img" aria-label="more than {below:.0%} of samples" '
-            f'title="more than {below:.0%} of samples" style="width:84px;margin:.35rem 0 0">'
-            f'<i style="width:{below:.1%}"></i></div>'
-        )
-    text = escaped(shortened(number(value), 300))
-    return f"<tr><td>{escaped(column_name(column))}</td><td>{text}</td><td>{share}</td></tr>"
+    name, text = escaped(column_name(column)), escaped(shortened(number(value), 300))
+    if below is None or not np.isfinite(below):
+        return f'<tr><td>{name}</td><td colspan="2">{text}</td></tr>'
+    share = (
+        f'<div class="r-bar" role="img" aria-label="more than {below:.0%} of samples" '
+        f'title="more than {below:.0%} of samples" style="width:84px;margin:.35rem 0 0">'
+        f'<i style="width:{below:.1%}"></i></div>'
+    )
+    one_line = 'style="white-space:nowrap"'
+    return f"<tr><td>{name}</td><td {one_line}>{text}</td><td>{share}</td></tr>"
 
 
 # -- EXIF ---------------------------------------------------------------------------------------
