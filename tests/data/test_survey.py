@@ -211,13 +211,14 @@ def test_copies_are_planted_while_other_measures_are_made(
     assert [f.numbers for f in said.findings] == [f.numbers for f in plain.findings]
 
 
+@pytest.mark.parametrize("when", ["storing results", "measuring pixel copies"])
 def test_a_scan_stopped_while_copies_are_planted_leaves_no_worker(
-    source: Path, tmp_path: Path
+    source: Path, tmp_path: Path, when: str
 ) -> None:
     before = set(psutil.Process().children())
 
     def stop(activity: str, *_: int) -> None:
-        if activity == "measuring pixel copies":
+        if activity == when:
             assert len(set(psutil.Process().children()) - before) == 2
             raise Cancelled
 
