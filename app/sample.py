@@ -281,8 +281,7 @@ def _measure(column: str, value: Any, below: float | None) -> str:
         f'title="more than {below:.0%} of samples" style="width:84px;margin:.35rem 0 0">'
         f'<i style="width:{below:.1%}"></i></div>'
     )
-    one_line = 'style="white-space:nowrap"'
-    return f"<tr><td>{name}</td><td {one_line}>{text}</td><td>{share}</td></tr>"
+    return f"<tr><td>{name}</td><td>{text}</td><td>{share}</td></tr>"
 
 
 # -- EXIF ---------------------------------------------------------------------------------------

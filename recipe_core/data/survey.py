@@ -170,7 +170,7 @@ def _stat(root: bytes, names: pa.Array, progress: Progress) -> tuple[npt.NDArray
 
 
 def _paths(root: bytes, names: pa.Array) -> Iterator[bytes]:
-    """Where these files are. os.path.join takes as long as opening one of them."""
+    """Where these files are. os.path.join takes as long as a stat."""
     prefix = os.path.join(root, b"")
     return (name if name[:1] == b"/" else prefix + name for name in names.to_pylist())
 

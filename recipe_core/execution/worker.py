@@ -64,15 +64,13 @@ def serve(
     if module:
         hide(without)
         with contextlib.suppress(Exception):  # unpacking the work says the same again, heard
-            getattr(importlib.import_module(module), "warm_up", _nothing)()
+            ready = importlib.import_module(module)
+            if hasattr(ready, "warm_up"):
+                ready.warm_up()
     try:
         _work_through(inbox, answers, signs)
     except BrokenPipeError:
         os._exit(0)
-
-
-def _nothing() -> None:
-    pass
 
 
 def _die_with(driver: int) -> None:

@@ -164,9 +164,7 @@ def _together(
     found: Sequence[tuple[Indices, Indices, npt.NDArray[np.uint8]]], n: int, complete: int,
     hubs: Indices,
 ) -> Pairs:  # fmt: skip
-    a = np.concatenate([f[0] for f in found])
-    b = np.concatenate([f[1] for f in found])
-    d = np.concatenate([f[2] for f in found])
+    a, b, d = _joined(found)
     if len(found) > 1:
         a, b = np.minimum(a, b), np.maximum(a, b)
         _, first = np.unique(a * n + b, return_index=True)
@@ -276,7 +274,7 @@ def _cost(
     total = n_left * n_right if n_right else n_left * (n_left - 1) / 2
     candidates = sum(float(np.prod(c)) for c in combinations(agree, chosen)) * total
     sorting = comb(len(blocks), chosen) * (n_left + n_right) * SORTING
-    if chosen != 1 or not n_right:  # one side may be a crowd, where most candidates are pairs
+    if chosen != 1 or not n_right:  # of one set, most candidates may be pairs
         return sorting + candidates * COMPARING
     groups = sum(2.0 ** len(block) for block in blocks)
     return sorting + groups * GROUP + candidates * IN_GROUPS

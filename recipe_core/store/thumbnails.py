@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import mmap
 from collections.abc import Sequence
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -79,16 +78,12 @@ def rewritten(
     reader = PackReader(old)
     new.unlink(missing_ok=True)
     writer = PackWriter(new)
+    moved = np.empty(len(offsets), np.int64)
     try:
-        moved = [
-            writer.append(
-                [
-                    reader.read(o, n) or b""
-                    for o, n in zip(offsets[at:to].tolist(), lengths[at:to].tolist(), strict=True)
-                ]
-            )
-            for at, to in pairwise([*range(0, len(offsets), AT_ONCE), len(offsets)])
-        ]
+        for at in range(0, len(offsets), AT_ONCE):
+            some = slice(at, at + AT_ONCE)
+            places = zip(offsets[some].tolist(), lengths[some].tolist(), strict=True)
+            moved[some] = writer.append([reader.read(o, n) or b"" for o, n in places])
     finally:
         writer.close()
-    return np.concatenate([np.empty(0, np.int64), *moved])
+    return moved

@@ -274,8 +274,9 @@ def test_lost_thumbnails_are_made_again(tmp_path: Path) -> None:
     assert thumbnails(tmp_path / "w") == before and None not in before
 
 
+@pytest.mark.parametrize("at_once", [5, 1024])
 def test_a_pack_that_is_mostly_leavings_is_written_anew(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: int
 ) -> None:
     folder = photos(tmp_path / "photos", 12)
     scan(folder, tmp_path / "w")
@@ -284,6 +285,7 @@ def test_a_pack_that_is_mostly_leavings_is_written_anew(
     with pack.open("ab") as f:
         f.write(b"\0" * 300_000)
     monkeypatch.setattr("recipe_core.store.thumbnails.LEAVINGS_ALLOWED", 1000)
+    monkeypatch.setattr("recipe_core.store.thumbnails.AT_ONCE", at_once)
     scan(folder, tmp_path / "w")
     packs = list((tmp_path / "w").glob("thumbs-*.pack"))
     assert len(packs) == 1 and packs[0] != pack and packs[0].stat().st_size < 200_000
